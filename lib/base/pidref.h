@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A reference to one process that a reused pid cannot redirect: pidfd plus start time. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/file.h"
+
+enum {
+        PIDREF_E_GONE = 1, /* no such process, or it is a zombie */
+};
+
+typedef struct PidRef {
+        pid_t pid;
+        int fd;              /* pidfd; -1 where the kernel has none (then start_time alone decides) */
+        uint64_t start_time; /* field 22 of /proc/PID/stat, in clock ticks since boot */
+} PidRef;
+
+#define PIDREF_NONE ((PidRef) { .fd = -1 })
+
+/* Takes a reference. Returns 0, PIDREF_E_GONE or -errno. */
+int pidref_open(PidRef *ref, const RootFds *roots, pid_t pid);
+void pidref_close(PidRef *ref);
+
+/* Whether the process still lives (a zombie does not). Reads /proc/PID/stat once. */
+bool pidref_alive(const PidRef *ref, const RootFds *roots);
+
+/* What /proc/PID/stat tells. comm is cut as the kernel cuts it (15 bytes). */
+typedef struct ProcStat {
+        pid_t pid;
+        pid_t ppid;
+        char state;
+        char comm[64];
+        uint64_t start_time; /* clock ticks since boot */
+        uint64_t rss_pages;
+        uint32_t flags;      /* PF_*: 0x00200000 is a kernel thread */
+} ProcStat;
+
+#define PROC_STAT_KTHREAD UINT32_C(0x00200000)
+
+/* Parses the text of a stat file; the command may contain spaces and parentheses. -EINVAL. */
+int proc_stat_parse(const char *text, ProcStat *ret);
+
+/* Reads and parses. PIDREF_E_GONE when there is no such process. */
+int proc_stat_read(const RootFds *roots, pid_t pid, ProcStat *ret);

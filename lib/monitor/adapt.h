@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The interface of adaptation policies: where samples go, which regions merge, which are split. */
+#pragma once
+
+#include "base/clock.h"
+#include "base/rng.h"
+#include "monitor/attrs.h"
+#include "monitor/ops.h"
+#include "monitor/target.h"
+
+/* What a policy may look at and change. Regions of all targets share the bounds in attrs. */
+typedef struct AdaptContext {
+        const MonitorAttrs *attrs;
+        Granularity granularity;
+        Rng *rng;
+        Target **targets;
+        size_t n_targets;
+        nsec_t now;
+        void *state; /* the policy's own, from new_state(); NULL where it has none */
+} AdaptContext;
+
+typedef struct AdaptPolicy {
+        const char *name;
+
+        /* Draws the addresses to sample next in one target: fills target->samples in address order.
+         * 0 or -ENOMEM. */
+        int (*draw)(AdaptContext *context, Target *target);
+
+        /* The window is over: move averages and ages on, then merge what is alike. */
+        int (*merge)(AdaptContext *context);
+
+        /* The snapshot has been taken: reset the window and split what may hide a difference. */
+        int (*split)(AdaptContext *context);
+
+        void *(*new_state)(void);
+        void (*free_state)(void *state);
+} AdaptPolicy;
+
+/* DAMON's algorithm with its defects left out (damon.md c, l.1, n). */
+extern const AdaptPolicy ADAPT_CLASSIC;
+
+/* By name; NULL where there is none. */
+const AdaptPolicy *adapt_policy_by_name(const char *name);
+
+/* The largest size a region may have: attrs->max_region_size, else total / min_regions. */
+uint64_t adapt_size_limit(const AdaptContext *context);
+size_t adapt_count_regions(const AdaptContext *context);

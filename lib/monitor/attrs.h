@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How a monitor watches: intervals, bounds on the number and size of regions, interval goal. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+
+/* Automatic intervals (damon.md i): aim at access_share of all (page, check) pairs being accesses, by
+ * scaling both intervals, once every `aggregations` aggregations. */
+typedef struct IntervalsGoal {
+        bool enabled;
+        double access_share;   /* 0.04 is DAMON's recommendation */
+        uint32_t aggregations; /* 3 */
+        nsec_t sample_min;     /* 5 ms */
+        nsec_t sample_max;     /* 10 s */
+} IntervalsGoal;
+
+typedef struct MonitorAttrs {
+        nsec_t sample;    /* sampling interval */
+        nsec_t aggregate; /* aggregation interval, >= sample */
+        nsec_t update;    /* how often the address map is read again */
+        IntervalsGoal goal;
+        uint32_t min_regions; /* 3 at least; bounds are over all targets of the monitor */
+        uint32_t max_regions;
+        uint64_t max_region_size; /* bytes; 0: total size / min_regions */
+} MonitorAttrs;
+
+#define MONITOR_REGIONS_LIMIT UINT32_C(100000)
+
+/* 100 ms, 2 s, 10 s, 10 to 1000 regions, fixed intervals. */
+extern const MonitorAttrs MONITOR_ATTRS_DEFAULT;
+
+/* 4 %, 3 aggregations, 5 ms to 10 s. */
+extern const IntervalsGoal INTERVALS_GOAL_DEFAULT;
+
+/* Checks the attributes as a whole. 0, or -EINVAL with the reason. */
+int monitor_attrs_validate(const MonitorAttrs *attrs, char **ret_error);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Regions: half-open ranges whose pages are taken to be accessed alike, kept in address order. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "monitor/map.h"
+
+typedef struct Region {
+        uint64_t start;
+        uint64_t end;
+
+        /* the window that is being sampled */
+        uint64_t samples;
+        uint64_t hits;
+        uint64_t untrackable;
+
+        /* exponential moving average of the access rate and the number of samples that it is worth:
+         * both decay alike, so `weight` bounds how far one window can move `rate` */
+        double rate;
+        double weight;
+
+        nsec_t since;    /* when the region took up the rate that it has */
+        uint8_t strange; /* windows in a row that deviated from `rate` */
+        uint8_t settled; /* windows since it was cut out: a fresh cut is not merged at once */
+} Region;
+
+/* A growing, ordered array of regions. */
+typedef struct RegionList {
+        Region *regions;
+        size_t n;
+        size_t allocated;
+} RegionList;
+
+static inline uint64_t region_size(const Region *region) {
+        return region->end - region->start;
+}
+
+void region_list_deinit(RegionList *list);
+int region_list_reserve(RegionList *list, size_t n);
+
+/* Appends an empty region that begins its life at `now`. */
+int region_list_append(RegionList *list, uint64_t start, uint64_t end, nsec_t now);
+
+/* Cuts region i at addr (page-aligned, strictly inside): both parts keep its history, divided counts
+ * excepted: the counts of the open window stay with neither. -ENOMEM. */
+int region_list_split(RegionList *list, size_t i, uint64_t addr);
+
+/* Merges region i + 1 into region i (they must touch): rate, age and counts are weighted by size and
+ * samples. Does not move the tail: the caller compacts. */
+void region_absorb(Region *left, const Region *right, nsec_t now);
+
+/* Fits the list to the given ranges (ascending, disjoint): parts outside vanish, parts inside keep
+ * their history, and what was not covered before becomes regions of its own, of age zero. */
+int region_list_fit(RegionList *list, const Range *ranges, size_t n_ranges, nsec_t now);
+
+uint64_t region_list_bytes(const RegionList *list);

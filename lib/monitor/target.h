@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A target inside a monitor: one process's address space, its regions and its open samples. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "monitor/map.h"
+#include "monitor/ops.h"
+#include "monitor/region.h"
+#include "monitor/snapshot.h"
+
+typedef struct Target {
+        uint64_t id;
+        pid_t pid;
+        char command[TARGET_COMMAND_MAX];
+        TargetState state;
+        uint32_t address_space;
+        uint64_t resident;
+
+        Source *source; /* borrowed */
+        Space *space;   /* owned; detached with the target */
+        AddressMap *map;
+
+        RegionList list;
+        Sample *samples; /* open between prepare and check; in address order */
+        size_t n_samples;
+        size_t samples_allocated;
+} Target;
+
+/* Takes over the space (also on failure). */
+int target_new(uint64_t id, pid_t pid, const char *command, Source *source, Space *space, Target **ret);
+Target *target_free(Target *target);
+
+/* Reads the map again and fits the regions to at most max_ranges ranges of it. Returns 0, an OPS_E_…
+ * outcome (already noted in the target's state) or -errno. */
+int target_update(Target *target, size_t max_ranges, nsec_t now);
+
+/* Opens and closes samples. On OPS_E_REPLACED the history is dropped and the map is read anew by the
+ * next update. */
+int target_prepare(Target *target);
+int target_check(Target *target);
+
+int target_reserve_samples(Target *target, size_t n);
