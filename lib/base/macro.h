@@ -16,19 +16,22 @@
 
 #define ELEMENTSOF(x) (sizeof(x) / sizeof((x)[0]))
 
-#define MIN(a, b)                                                                                  \
+/* Names of their own for every use, so that one may stand inside another. */
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define PICK_(a, op, b, n)                                                                         \
         ({                                                                                         \
-                __typeof__(a) _a = (a);                                                            \
-                __typeof__(b) _b = (b);                                                            \
-                _a < _b ? _a : _b;                                                                 \
+                __typeof__(a) JOIN(_a, n) = (a);                                                   \
+                __typeof__(b) JOIN(_b, n) = (b);                                                   \
+                JOIN(_a, n) op JOIN(_b, n) ? JOIN(_a, n) : JOIN(_b, n);                            \
         })
-#define MAX(a, b)                                                                                  \
+#define MIN(a, b) PICK_(a, <, b, __COUNTER__)
+#define MAX(a, b) PICK_(a, >, b, __COUNTER__)
+#define CLAMP(x, low, high)                                                                        \
         ({                                                                                         \
-                __typeof__(a) _a = (a);                                                            \
-                __typeof__(b) _b = (b);                                                            \
-                _a > _b ? _a : _b;                                                                 \
+                __typeof__(x) _low = (low), _high = (high), _x = (x);                              \
+                _x < _low ? _low : _x > _high ? _high : _x;                                        \
         })
-#define CLAMP(x, low, high) MAX(low, MIN(x, high))
 
 /* Ownership leaves the variable: what it held is returned, and its cleanup sees nothing. */
 #define TAKE_GENERIC(var, nothing)                                                                 \

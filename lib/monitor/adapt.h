@@ -16,6 +16,7 @@ typedef struct AdaptContext {
         Target **targets;
         size_t n_targets;
         nsec_t now;
+        nsec_t window_start; /* of the window that ends now */
         void *state; /* the policy's own, from new_state(); NULL where it has none */
 } AdaptContext;
 
@@ -28,6 +29,10 @@ typedef struct AdaptPolicy {
 
         /* The window is over: move averages and ages on, then merge what is alike. */
         int (*merge)(AdaptContext *context);
+
+        /* The address maps have been read: cut what exceeds the size limit, so that new memory is watched
+         * as finely as the rest from the start. */
+        int (*bound)(AdaptContext *context);
 
         /* The snapshot has been taken: reset the window and split what may hide a difference. */
         int (*split)(AdaptContext *context);

@@ -24,7 +24,6 @@ typedef struct Region {
 
         nsec_t since;    /* when the region took up the rate that it has */
         uint8_t strange; /* windows in a row that deviated from `rate` */
-        uint8_t settled; /* windows since it was cut out: a fresh cut is not merged at once */
 } Region;
 
 /* A growing, ordered array of regions. */

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A reference to one process that a reused pid cannot redirect. */
+#include "base/pidref.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+
+#include "base/macro.h"
+
+/* 52 numbers of at most 20 digits, a command of at most 64 bytes. */
+#define STAT_MAX 2048
+
+/* Parses one decimal field and steps over the space behind it. */
+static bool next_number(const char **p, uint64_t *ret) {
+        char *end = NULL;
+        uint64_t value;
+
+        if (**p == '-') {
+                /* Priorities and the like may be negative; none of them is wanted. */
+                (*p)++;
+                value = 0;
+                (void) strtoull(*p, &end, 10);
+        } else
+                value = strtoull(*p, &end, 10);
+        if (end == *p || (*end != ' ' && *end != '\n' && *end != '\0'))
+                return false;
+
+        *p = *end == ' ' ? end + 1 : end;
+        *ret = value;
+        return true;
+}
+
+/* Copies what is between the first "(" and the last ")": the command may contain both. */
+static const char *parse_command(const char *text, char *comm, size_t size) {
+        const char *open = strchr(text, '('), *close = strrchr(text, ')');
+        size_t n;
+
+        if (!open || !close || close < open || close[1] != ' ' || close[2] == '\0' || close[3] != ' ')
+                return NULL;
+
+        n = MIN((size_t) (close - open - 1), size - 1);
+        memcpy(comm, open + 1, n);
+        comm[n] = '\0';
+        return close + 2;
+}
+
+int proc_stat_parse(const char *text, ProcStat *ret) {
+        /* Fields of proc(5), counted from 1. */
+        enum { PPID = 4, FLAGS = 9, START_TIME = 22, RSS = 24 };
+        uint64_t fields[RSS + 1] = {};
+        ProcStat stat = {};
+        const char *p = text;
+        uint64_t pid;
+
+        if (!next_number(&p, &pid) || pid > INT32_MAX)
+                return -EINVAL;
+
+        p = parse_command(p, stat.comm, sizeof(stat.comm));
+        if (!p)
+                return -EINVAL;
+
+        stat.pid = (pid_t) pid;
+        stat.state = *p;
+        p += 2;
+        for (size_t i = PPID; i <= RSS; i++)
+                if (!next_number(&p, &fields[i]))
+                        return -EINVAL;
+        if (fields[PPID] > INT32_MAX || fields[FLAGS] > UINT32_MAX)
+                return -EINVAL;
+
+        stat.ppid = (pid_t) fields[PPID];
+        stat.flags = (uint32_t) fields[FLAGS];
+        stat.start_time = fields[START_TIME];
+        stat.rss_pages = fields[RSS];
+        *ret = stat;
+        return 0;
+}
+
+int proc_stat_read(const RootFds *roots, pid_t pid, ProcStat *ret) {
+        _cleanup_close_ int fd = -1;
+        char path[32], text[STAT_MAX];
+        ssize_t n;
+
+        (void) snprintf(path, sizeof(path), "%d/stat", (int) pid);
+        fd = openat(roots->proc, path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return errno == ENOENT || errno == ESRCH ? PIDREF_E_GONE : -errno;
+
+        n = pread_full(fd, text, sizeof(text) - 1, 0);
+        if (n == -ESRCH || n == 0)
+                return PIDREF_E_GONE;
+        if (n < 0)
+                return (int) n;
+
+        text[n] = '\0';
+        return proc_stat_parse(text, ret);
+}
+
+static bool state_is_dead(char state) {
+        return state == 'Z' || state == 'X' || state == 'x';
+}
+
+/* A pid in a recorded tree means nothing to the running kernel. */
+static bool root_is_live(const RootFds *roots) {
+        struct statfs fs;
+
+        return fstatfs(roots->proc, &fs) >= 0 && fs.f_type == PROC_SUPER_MAGIC;
+}
+
+static int open_pidfd(const RootFds *roots, pid_t pid, int *ret) {
+        long fd;
+
+        if (!root_is_live(roots)) {
+                *ret = -1;
+                return 0;
+        }
+
+        fd = syscall(SYS_pidfd_open, pid, 0U);
+        if (fd < 0 && errno == ESRCH)
+                return PIDREF_E_GONE;
+        /* Kernels before 5.3, and sandboxes that forbid the call. */
+        if (fd < 0 && errno != ENOSYS && errno != EPERM)
+                return -errno;
+
+        *ret = (int) fd;
+        return 0;
+}
+
+static bool pidfd_has_exited(int fd) {
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+
+        return fd >= 0 && poll(&p, 1, 0) > 0;
+}
+
+int pidref_open(PidRef *ref, const RootFds *roots, pid_t pid) {
+        _cleanup_close_ int fd = -1;
+        ProcStat stat;
+        int r;
+
+        r = open_pidfd(roots, pid, &fd);
+        if (r != 0)
+                return r;
+
+        r = proc_stat_read(roots, pid, &stat);
+        if (r != 0)
+                return r;
+
+        /* Alive after the file was read: so the file spoke of this very process. */
+        if (state_is_dead(stat.state) || pidfd_has_exited(fd))
+                return PIDREF_E_GONE;
+
+        *ref = (PidRef) { .pid = pid, .fd = TAKE_FD(fd), .start_time = stat.start_time };
+        return 0;
+}
+
+void pidref_close(PidRef *ref) {
+        closep(&ref->fd);
+        *ref = PIDREF_NONE;
+}
+
+bool pidref_alive(const PidRef *ref, const RootFds *roots) {
+        ProcStat stat;
+
+        return proc_stat_read(roots, ref->pid, &stat) == 0 && !state_is_dead(stat.state) &&
+               stat.start_time == ref->start_time;
+}

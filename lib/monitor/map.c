@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Address maps. */
+#include "monitor/map.h"
+
+#include <errno.h>
+
+AddressMap *address_map_new(void) {
+        AddressMap *map = calloc(1, sizeof(*map));
+
+        if (map)
+                map->n_ref = 1;
+        return map;
+}
+
+AddressMap *address_map_ref(AddressMap *map) {
+        if (map)
+                map->n_ref++;
+        return map;
+}
+
+AddressMap *address_map_unref(AddressMap *map) {
+        if (!map || --map->n_ref > 0)
+                return NULL;
+
+        free(map->mappings);
+        free(map->names);
+        free(map);
+        return NULL;
+}
+
+static int reserve_mapping(AddressMap *map) {
+        Mapping *mappings;
+        size_t n;
+
+        if (map->n_mappings < map->allocated)
+                return 0;
+
+        n = MAX(map->allocated * 2, (size_t) 32);
+        mappings = reallocarray(map->mappings, n, sizeof(*mappings));
+        if (!mappings)
+                return -ENOMEM;
+
+        map->mappings = mappings;
+        map->allocated = n;
+        return 0;
+}
+
+static int append_name(AddressMap *map, const char *name, uint32_t *ret) {
+        size_t size = strlen(name) + 1;
+
+        if (map->names_size + size > UINT32_MAX)
+                return -ENOMEM;
+        if (map->names_size + size > map->names_allocated) {
+                size_t n = MAX(map->names_allocated * 2, map->names_size + size + 256);
+                char *names = realloc(map->names, n);
+
+                if (!names)
+                        return -ENOMEM;
+                map->names = names;
+                map->names_allocated = n;
+        }
+
+        memcpy(map->names + map->names_size, name, size);
+        *ret = (uint32_t) map->names_size;
+        map->names_size += size;
+        return 0;
+}
+
+/* A library's segments follow each other, so looking at the last few names finds nearly all repeats. */
+static bool find_recent_name(const AddressMap *map, const char *name, uint32_t *ret) {
+        for (size_t i = map->n_mappings, tries = 0; i > 0 && tries < 8; i--, tries++)
+                if (streq(map->names + map->mappings[i - 1].name, name)) {
+                        *ret = map->mappings[i - 1].name;
+                        return true;
+                }
+        return false;
+}
+
+static int intern_name(AddressMap *map, const char *name, uint32_t *ret) {
+        uint32_t empty;
+        int r;
+
+        if (map->names_size == 0) {
+                r = append_name(map, "", &empty);
+                if (r < 0)
+                        return r;
+        }
+        if (!name || !*name) {
+                *ret = 0;
+                return 0;
+        }
+        if (find_recent_name(map, name, ret))
+                return 0;
+        return append_name(map, name, ret);
+}
+
+int address_map_add(AddressMap *map, uint64_t start, uint64_t end, const char *name, uint32_t flags) {
+        uint32_t offset;
+        int r;
+
+        if (end <= start || (map->n_mappings > 0 && start < map->mappings[map->n_mappings - 1].end))
+                return -EINVAL;
+
+        r = reserve_mapping(map);
+        if (r < 0)
+                return r;
+        r = intern_name(map, name, &offset);
+        if (r < 0)
+                return r;
+
+        map->mappings[map->n_mappings++] = (Mapping) {
+                .start = start,
+                .end = end,
+                .name = offset,
+                .flags = flags,
+        };
+        map->bytes += end - start;
+        return 0;
+}
+
+/* Index of the first mapping that ends above addr; n_mappings where there is none. */
+static size_t first_above(const AddressMap *map, uint64_t addr) {
+        size_t low = 0, high = map->n_mappings;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (map->mappings[middle].end > addr)
+                        high = middle;
+                else
+                        low = middle + 1;
+        }
+        return low;
+}
+
+const Mapping *address_map_find(const AddressMap *map, uint64_t addr) {
+        size_t i = first_above(map, addr);
+
+        return i < map->n_mappings && map->mappings[i].start <= addr ? &map->mappings[i] : NULL;
+}
+
+const char *address_map_name(const AddressMap *map, uint64_t start, uint64_t end) {
+        uint64_t best = 0;
+        uint32_t name = 0;
+
+        for (size_t i = first_above(map, start); i < map->n_mappings; i++) {
+                const Mapping *m = &map->mappings[i];
+                uint64_t overlap;
+
+                if (m->start >= end)
+                        break;
+                overlap = MIN(m->end, end) - MAX(m->start, start);
+                if (overlap > best) {
+                        best = overlap;
+                        name = m->name;
+                }
+        }
+        return best > 0 ? map->names + name : "";
+}
+
+static int compare_u64(const void *a, const void *b) {
+        uint64_t x = *(const uint64_t *) a, y = *(const uint64_t *) b;
+
+        return (x > y) - (x < y);
+}
+
+/* The largest gap that must be bridged so that at most max ranges remain; 0 where none must be. */
+static int gap_to_bridge(const AddressMap *map, size_t max, uint64_t *ret) {
+        _cleanup_free_ uint64_t *gaps = NULL;
+        size_t n = 0;
+
+        gaps = malloc(map->n_mappings * sizeof(*gaps));
+        if (!gaps)
+                return -ENOMEM;
+
+        for (size_t i = 1; i < map->n_mappings; i++) {
+                uint64_t gap = map->mappings[i].start - map->mappings[i - 1].end;
+
+                if (gap > 0)
+                        gaps[n++] = gap;
+        }
+
+        if (n + 1 <= max) {
+                *ret = 0;
+                return 0;
+        }
+        qsort(gaps, n, sizeof(*gaps), compare_u64);
+        *ret = gaps[n - max];
+        return 0;
+}
+
+int address_map_ranges(const AddressMap *map, size_t max, Range **ret, size_t *ret_n) {
+        _cleanup_free_ Range *ranges = NULL;
+        uint64_t bridge;
+        size_t n = 0;
+        int r;
+
+        assert(max >= 1);
+
+        if (map->n_mappings == 0) {
+                *ret = NULL;
+                *ret_n = 0;
+                return 0;
+        }
+
+        r = gap_to_bridge(map, max, &bridge);
+        if (r < 0)
+                return r;
+        ranges = malloc(map->n_mappings * sizeof(*ranges));
+        if (!ranges)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < map->n_mappings; i++) {
+                const Mapping *m = &map->mappings[i];
+
+                if (n > 0 && m->start - ranges[n - 1].end <= bridge)
+                        ranges[n - 1].end = m->end;
+                else
+                        ranges[n++] = (Range) { .start = m->start, .end = m->end };
+        }
+
+        *ret = TAKE_PTR(ranges);
+        *ret_n = n;
+        return 0;
+}

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The monitoring loop. */
+#include "monitor/monitor.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "monitor/tune.h"
+
+struct Monitor {
+        MonitorAttrs attrs;
+        MonitorAttrs next_attrs; /* to be swapped in at the next tick */
+        bool attrs_changed;
+        const AdaptPolicy *policy;
+        void *policy_state;
+        Source *source;
+        Rng rng;
+
+        Target **targets;
+        size_t n_targets;
+        size_t targets_allocated;
+        uint64_t last_id;
+
+        nsec_t tick;         /* the grid of sampling deadlines */
+        nsec_t deadline;     /* the tick with its jitter */
+        nsec_t window_start;
+        nsec_t next_update;
+        uint32_t windows_since_tuning;
+
+        uint64_t sequence;
+        Snapshot *snapshot;
+        MonitorCounters counters;
+};
+
+/* Periodic sampling would see a periodic program always at the same moment: each deadline is moved by
+ * up to a tenth of the interval, around a grid that does not drift. */
+#define JITTER_SHARE 0.1
+
+static nsec_t jittered(Monitor *m) {
+        double span = (double) m->attrs.sample * JITTER_SHARE;
+
+        return m->tick + (nsec_t) (span * rng_unit(&m->rng));
+}
+
+int monitor_new(const MonitorAttrs *attrs, const AdaptPolicy *policy, Source *source, uint64_t seed,
+                nsec_t now, Monitor **ret) {
+        _cleanup_(monitor_freep) Monitor *m = NULL;
+
+        assert(monitor_attrs_validate(attrs, NULL) == 0);
+
+        m = calloc(1, sizeof(*m));
+        if (!m)
+                return -ENOMEM;
+
+        m->attrs = *attrs;
+        m->policy = policy;
+        m->source = source;
+        m->tick = m->deadline = m->window_start = now;
+        m->next_update = now + attrs->update;
+        rng_init(&m->rng, seed);
+
+        if (policy->new_state) {
+                m->policy_state = policy->new_state();
+                if (!m->policy_state)
+                        return -ENOMEM;
+        }
+
+        *ret = TAKE_PTR(m);
+        return 0;
+}
+
+Monitor *monitor_free(Monitor *m) {
+        if (!m)
+                return NULL;
+
+        for (size_t i = 0; i < m->n_targets; i++)
+                target_free(m->targets[i]);
+        free(m->targets);
+        snapshot_unref(m->snapshot);
+        if (m->policy_state)
+                m->policy->free_state(m->policy_state);
+        free(m);
+        return NULL;
+}
+
+static int reserve_target(Monitor *m) {
+        Target **targets;
+        size_t n;
+
+        if (m->n_targets < m->targets_allocated)
+                return 0;
+
+        n = MAX(m->targets_allocated * 2, (size_t) 4);
+        targets = reallocarray(m->targets, n, sizeof(*targets));
+        if (!targets)
+                return -ENOMEM;
+
+        m->targets = targets;
+        m->targets_allocated = n;
+        return 0;
+}
+
+int monitor_add_target(Monitor *m, pid_t pid, const char *command, Space *space, uint64_t *ret_id) {
+        Target *target;
+        int r;
+
+        r = target_new(m->last_id + 1, pid, command, m->source, space, &target);
+        if (r < 0)
+                return r;
+        r = reserve_target(m);
+        if (r < 0) {
+                target_free(target);
+                return r;
+        }
+
+        m->targets[m->n_targets++] = target;
+        *ret_id = ++m->last_id;
+        return 0;
+}
+
+static size_t find_target(const Monitor *m, uint64_t id) {
+        size_t i = 0;
+
+        while (i < m->n_targets && m->targets[i]->id != id)
+                i++;
+        return i;
+}
+
+int monitor_remove_target(Monitor *m, uint64_t id) {
+        size_t i = find_target(m, id);
+
+        if (i == m->n_targets)
+                return -ENOENT;
+
+        target_free(m->targets[i]);
+        memmove(&m->targets[i], &m->targets[i + 1], (m->n_targets - i - 1) * sizeof(*m->targets));
+        m->n_targets--;
+        return 0;
+}
+
+int monitor_rename_target(Monitor *m, uint64_t id, const char *command) {
+        size_t i = find_target(m, id);
+
+        if (i == m->n_targets)
+                return -ENOENT;
+
+        (void) snprintf(m->targets[i]->command, sizeof(m->targets[i]->command), "%s", command);
+        return 0;
+}
+
+size_t monitor_n_targets(const Monitor *m) {
+        return m->n_targets;
+}
+
+const Target *monitor_target(const Monitor *m, size_t i) {
+        assert(i < m->n_targets);
+        return m->targets[i];
+}
+
+static AdaptContext adapt_context(Monitor *m, nsec_t now) {
+        return (AdaptContext) {
+                .attrs = &m->attrs,
+                .granularity = m->source->ops->granularity,
+                .rng = &m->rng,
+                .targets = m->targets,
+                .n_targets = m->n_targets,
+                .now = now,
+                .window_start = m->window_start,
+                .state = m->policy_state,
+        };
+}
+
+static int check_samples(Monitor *m) {
+        int r;
+
+        for (size_t i = 0; i < m->n_targets; i++) {
+                Target *target = m->targets[i];
+
+                if (target->state != TARGET_RUNNING || target->n_samples == 0)
+                        continue;
+                r = target_check(target);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int draw_samples(Monitor *m, nsec_t now) {
+        AdaptContext context = adapt_context(m, now);
+        int r;
+
+        for (size_t i = 0; i < m->n_targets; i++) {
+                Target *target = m->targets[i];
+
+                if (target->state != TARGET_RUNNING || target->list.n == 0)
+                        continue;
+                r = m->policy->draw(&context, target);
+                if (r < 0)
+                        return r;
+                r = target_prepare(target);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* Ranges are what regions cannot be merged across: half of the budget, shared by the targets, leaves
+ * the other half to adapt. */
+static size_t ranges_per_target(const Monitor *m) {
+        return MAX(m->attrs.max_regions / 2 / MAX(m->n_targets, (size_t) 1), (size_t) 1);
+}
+
+/* Reads maps: of all targets when the update is due, else of those that have none yet. */
+static int update_targets(Monitor *m, nsec_t now) {
+        AdaptContext context = adapt_context(m, now);
+        bool due = now >= m->next_update, updated = false;
+        int r;
+
+        for (size_t i = 0; i < m->n_targets; i++) {
+                Target *target = m->targets[i];
+
+                if (target->state != TARGET_RUNNING || (!due && target->map))
+                        continue;
+                r = target_update(target, ranges_per_target(m), now);
+                if (r < 0)
+                        return r;
+                updated = true;
+        }
+
+        if (due) {
+                m->counters.updates++;
+                m->next_update = now + m->attrs.update;
+        }
+        return updated ? m->policy->bound(&context) : 0;
+}
+
+static void fill_target(const Monitor *m, Snapshot *snapshot, size_t i, size_t first) {
+        SnapshotTarget *to = &snapshot->targets[i];
+        Target *from = m->targets[i];
+
+        if (from->state == TARGET_RUNNING)
+                from->resident = m->source->ops->resident(m->source, from->space);
+
+        *to = (SnapshotTarget) {
+                .id = from->id,
+                .pid = from->pid,
+                .state = from->state,
+                .address_space = from->address_space,
+                .resident = from->resident,
+                .map = address_map_ref(from->map),
+                .first_region = first,
+                .n_regions = from->list.n,
+        };
+        memcpy(to->command, from->command, sizeof(to->command));
+}
+
+static void fill_regions(Snapshot *snapshot, size_t first, const RegionList *list, nsec_t now) {
+        for (size_t i = 0; i < list->n; i++) {
+                const Region *region = &list->regions[i];
+
+                snapshot->regions[first + i] = (SnapshotRegion) {
+                        .start = region->start,
+                        .end = region->end,
+                        .samples = region->samples,
+                        .hits = region->hits,
+                        .untrackable = region->untrackable,
+                        .rate = region->rate,
+                        .age = now - MIN(region->since, now),
+                };
+        }
+}
+
+static int publish(Monitor *m, nsec_t now) {
+        AdaptContext context = adapt_context(m, now);
+        Snapshot *snapshot;
+        size_t first = 0;
+
+        snapshot = snapshot_new(m->n_targets, adapt_count_regions(&context));
+        if (!snapshot)
+                return -ENOMEM;
+
+        snapshot->sequence = ++m->sequence;
+        snapshot->time = now;
+        snapshot->window = now - m->window_start;
+        snapshot->sample = m->attrs.sample;
+        snapshot->aggregate = m->attrs.aggregate;
+        for (size_t i = 0; i < m->n_targets; i++) {
+                fill_target(m, snapshot, i, first);
+                fill_regions(snapshot, first, &m->targets[i]->list, now);
+                first += m->targets[i]->list.n;
+        }
+        snapshot_estimate(snapshot);
+
+        snapshot_unref(m->snapshot);
+        m->snapshot = snapshot;
+        return 0;
+}
+
+static void tune(Monitor *m) {
+        const WorkingSet *set = &m->snapshot->working_set;
+
+        if (!m->attrs.goal.enabled || ++m->windows_since_tuning < m->attrs.goal.aggregations)
+                return;
+
+        m->windows_since_tuning = 0;
+        if (set->total > 0 &&
+            tune_intervals(&m->attrs, (double) set->bytes / (double) set->total, m->source->ops->sample_min))
+                m->counters.tunings++;
+}
+
+static int close_window(Monitor *m, nsec_t now) {
+        AdaptContext context = adapt_context(m, now);
+        int r;
+
+        r = m->policy->merge(&context);
+        if (r < 0)
+                return r;
+        r = publish(m, now);
+        if (r < 0)
+                return r;
+        tune(m);
+        r = m->policy->split(&context);
+        if (r < 0)
+                return r;
+
+        m->counters.aggregations++;
+        m->window_start = now;
+        return 0;
+}
+
+static bool any_running(const Monitor *m) {
+        for (size_t i = 0; i < m->n_targets; i++)
+                if (m->targets[i]->state == TARGET_RUNNING)
+                        return true;
+        return false;
+}
+
+/* Ticks do not fall exactly on the end of a window: the nearest one closes it. When the last target
+ * has ended, what the open window learned is the last that can be told. */
+static bool window_is_over(const Monitor *m, nsec_t now, bool was_running) {
+        if (now + m->attrs.sample / 2 >= m->window_start + m->attrs.aggregate)
+                return true;
+        return was_running && !any_running(m);
+}
+
+static void schedule(Monitor *m, nsec_t now) {
+        m->tick += m->attrs.sample;
+        if (m->tick + m->attrs.sample <= now) {
+                /* too late by whole intervals: they are gone, and the grid starts anew */
+                m->counters.overruns += (now - m->tick) / m->attrs.sample;
+                m->tick = now + m->attrs.sample;
+        }
+        m->deadline = jittered(m);
+}
+
+int monitor_step(Monitor *m, nsec_t now, nsec_t *ret_next) {
+        bool was_running = any_running(m);
+        int r = 0;
+
+        if (now < m->deadline) {
+                *ret_next = m->deadline;
+                return 0;
+        }
+
+        if (m->attrs_changed) {
+                m->attrs = m->next_attrs;
+                m->attrs_changed = false;
+        }
+
+        r = check_samples(m);
+        if (r == 0 && m->n_targets > 0 && window_is_over(m, now, was_running))
+                r = close_window(m, now);
+        if (r == 0)
+                r = update_targets(m, now);
+        if (r == 0)
+                r = draw_samples(m, now);
+        if (r < 0)
+                return r;
+
+        m->counters.ticks++;
+        schedule(m, now);
+        *ret_next = m->deadline;
+        return 0;
+}
+
+void monitor_set_attrs(Monitor *m, const MonitorAttrs *attrs) {
+        assert(monitor_attrs_validate(attrs, NULL) == 0);
+
+        m->next_attrs = *attrs;
+        m->attrs_changed = true;
+}
+
+const MonitorAttrs *monitor_attrs(const Monitor *m) {
+        return &m->attrs;
+}
+
+const MonitorCounters *monitor_counters(const Monitor *m) {
+        return &m->counters;
+}
+
+Snapshot *monitor_snapshot(const Monitor *m) {
+        return m->snapshot;
+}

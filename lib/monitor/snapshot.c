@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Snapshots and what they say about the working set. */
+#include "monitor/snapshot.h"
+
+#include <math.h>
+
+const char *target_state_name(TargetState state) {
+        switch (state) {
+        case TARGET_RUNNING:
+                return "running";
+        case TARGET_ENDED:
+                return "ended";
+        case TARGET_DENIED:
+                return "denied";
+        }
+        return "unknown";
+}
+
+Snapshot *snapshot_new(size_t n_targets, size_t n_regions) {
+        Snapshot *snapshot = calloc(1, sizeof(*snapshot));
+
+        if (!snapshot)
+                return NULL;
+
+        snapshot->n_ref = 1;
+        snapshot->targets = calloc(MAX(n_targets, (size_t) 1), sizeof(*snapshot->targets));
+        snapshot->regions = calloc(MAX(n_regions, (size_t) 1), sizeof(*snapshot->regions));
+        if (!snapshot->targets || !snapshot->regions)
+                return snapshot_unref(snapshot);
+
+        snapshot->n_targets = n_targets;
+        snapshot->n_regions = n_regions;
+        return snapshot;
+}
+
+Snapshot *snapshot_ref(Snapshot *snapshot) {
+        if (snapshot)
+                snapshot->n_ref++;
+        return snapshot;
+}
+
+Snapshot *snapshot_unref(Snapshot *snapshot) {
+        if (!snapshot || --snapshot->n_ref > 0)
+                return NULL;
+
+        for (size_t i = 0; i < snapshot->n_targets; i++)
+                address_map_unref(snapshot->targets[i].map);
+        free(snapshot->targets);
+        free(snapshot->regions);
+        free(snapshot);
+        return NULL;
+}
+
+/* Variance of size × rate, in bytes squared. Where all samples agreed, the rate is still not known
+ * for certain: Laplace's rule of succession gives it the spread that so few samples allow. */
+static double variance(const SnapshotRegion *region) {
+        double size = (double) (region->end - region->start), n = (double) region->samples;
+        double p = ((double) region->hits + 0.5) / (n + 1);
+
+        return size * size * p * (1 - p) / n;
+}
+
+void snapshot_estimate(Snapshot *snapshot) {
+        double bytes = 0, square = 0;
+        WorkingSet set = {};
+
+        for (size_t i = 0; i < snapshot->n_regions; i++) {
+                const SnapshotRegion *region = &snapshot->regions[i];
+                uint64_t size = region->end - region->start;
+
+                set.total += size;
+                if (region->samples == 0) {
+                        if (region->untrackable > 0)
+                                set.untrackable += size;
+                        continue;
+                }
+                if (region->hits > 0)
+                        set.touched += size;
+                bytes += (double) size * (double) region->hits / (double) region->samples;
+                square += variance(region);
+        }
+
+        set.bytes = (uint64_t) (bytes + 0.5);
+        set.error = (uint64_t) (sqrt(square) + 0.5);
+        snapshot->working_set = set;
+}
