@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 
-#define FORMAT_MAX 32
+#define FORMAT_MAX 48
 
 /* Writes into buf (FORMAT_MAX bytes are always enough) and returns it. Three significant digits or
  * so: "9.77MiB", "100MiB", "1.23GiB", "0B"; UINT64_MAX is "max". */

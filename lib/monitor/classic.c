@@ -8,8 +8,10 @@
  *    20 samples, so it splits, merges and rejuvenates at random. Rates are averaged over several
  *    windows, and two rates differ only where they do so by more than their standard errors.
  *  - An age ends with a clear change at once, and with a doubtful one only when the next window says so
- *    again. Idle regions keep their age until an access is seen.
- *  - A merged region is as young as its younger part, and regions of very different age stay apart.
+ *    again. One access makes an idle region one that is not idle (its rate is not 0 any more); it is idle
+ *    again since its last access.
+ *  - Regions of very different age stay apart, so that no part is called more than about twice as old as
+ *    it is.
  *  - min_regions is kept by cutting; the split budget reaches up to max_regions, and where it does not
  *    reach all regions it goes to the large and uncertain ones.
  *  - All offsets are drawn in 64 bits. */
@@ -118,7 +120,7 @@ static void average_in(Region *region, double n) {
 }
 
 /* Moves the average of one region on by the window, and decides whether its age ends. */
-static void age_region(Region *region, double flat, const AdaptContext *context, nsec_t window_start) {
+static void age_region(Region *region, double flat, nsec_t window_start) {
         double n = (double) region->samples, rate, distance, error;
 
         if (region->samples == 0)
@@ -135,11 +137,6 @@ static void age_region(Region *region, double flat, const AdaptContext *context,
         distance = fabs(rate - region->rate);
         error = difference_error(rate, n, region->rate, region->weight);
 
-        if ((region->rate == 0) != (region->hits == 0) && region->rate == 0) {
-                /* it was idle and is not any more, whatever the noise says */
-                restart_history(region, rate, n, window_start);
-                return;
-        }
         if (distance > MAX(flat, Z_CERTAIN * error) ||
             (distance > MAX(flat, Z_STRANGE * error) && ++region->strange >= 2)) {
                 restart_history(region, rate, n, window_start);
@@ -167,7 +164,7 @@ static bool alike(const Region *a, const Region *b, double flat, const AdaptCont
 
         if (a->weight < 1 || b->weight < 1)
                 return a->weight < 1 && b->weight < 1;
-        if ((a->rate == 0) != (b->rate == 0) && MAX(a->rate, b->rate) > flat)
+        if ((a->rate == 0) != (b->rate == 0))
                 return false;
         if (!ages_are_near(a, b, context))
                 return false;
@@ -197,7 +194,7 @@ static void merge_target(RegionList *list, const MergePass *pass, const AdaptCon
                 Region *last = &list->regions[kept], *next = &list->regions[i];
 
                 if (may_merge(last, next, pass, context))
-                        region_absorb(last, next, context->now);
+                        region_absorb(last, next);
                 else
                         list->regions[++kept] = *next;
         }
@@ -212,11 +209,10 @@ static void merge_all(const MergePass *pass, const AdaptContext *context) {
 static int classic_merge(AdaptContext *context) {
         double flat = FLAT_SHARE * highest_rate(context);
         MergePass pass = { .flat = flat, .size_limit = adapt_size_limit(context) };
-        nsec_t window_start = context->window_start;
 
         for (size_t i = 0; i < context->n_targets; i++)
                 for (size_t k = 0; k < context->targets[i]->list.n; k++)
-                        age_region(&context->targets[i]->list.regions[k], flat, context, window_start);
+                        age_region(&context->targets[i]->list.regions[k], flat, context->window_start);
 
         if (context->granularity == GRANULARITY_MAPPING)
                 return 0;
@@ -241,10 +237,10 @@ static uint64_t cut_place(const Region *region, Rng *rng) {
         return region->start + left * PAGE_SIZE_MIN;
 }
 
-/* Cuts one region into equal pieces that do not exceed the limit. */
+/* Cuts one region into equal pieces of about the limit. */
 static int cut_region(RegionList *list, size_t i, uint64_t limit) {
         uint64_t pages = region_size(&list->regions[i]) / PAGE_SIZE_MIN, most = MAX(limit / PAGE_SIZE_MIN, UINT64_C(1));
-        uint64_t pieces = (pages + most - 1) / most;
+        uint64_t pieces = (pages + most / 2) / most;
         int r;
 
         for (; pieces > 1; pieces--, i++) {

@@ -26,6 +26,7 @@ struct Monitor {
         nsec_t window_start;
         nsec_t next_update;
         uint32_t windows_since_tuning;
+        bool had_targets; /* at the end of the last step */
 
         uint64_t sequence;
         Snapshot *snapshot;
@@ -362,6 +363,9 @@ int monitor_step(Monitor *m, nsec_t now, nsec_t *ret_next) {
                 return 0;
         }
 
+        if (!m->had_targets)
+                /* nothing was watched until now: no interval was missed, and the window begins here */
+                m->tick = m->window_start = now;
         if (m->attrs_changed) {
                 m->attrs = m->next_attrs;
                 m->attrs_changed = false;
@@ -377,6 +381,7 @@ int monitor_step(Monitor *m, nsec_t now, nsec_t *ret_next) {
         if (r < 0)
                 return r;
 
+        m->had_targets = m->n_targets > 0;
         m->counters.ticks++;
         schedule(m, now);
         *ret_next = m->deadline;
@@ -396,6 +401,10 @@ const MonitorAttrs *monitor_attrs(const Monitor *m) {
 
 const MonitorCounters *monitor_counters(const Monitor *m) {
         return &m->counters;
+}
+
+nsec_t monitor_window_end(const Monitor *m) {
+        return m->window_start + m->attrs.aggregate;
 }
 
 Snapshot *monitor_snapshot(const Monitor *m) {

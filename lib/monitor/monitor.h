@@ -48,6 +48,9 @@ void monitor_set_attrs(Monitor *monitor, const MonitorAttrs *attrs);
 const MonitorAttrs *monitor_attrs(const Monitor *monitor);
 const MonitorCounters *monitor_counters(const Monitor *monitor);
 
+/* When the open window will end. */
+nsec_t monitor_window_end(const Monitor *monitor);
+
 /* The latest snapshot, borrowed; NULL before the first aggregation. */
 Snapshot *monitor_snapshot(const Monitor *monitor);
 

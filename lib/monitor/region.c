@@ -70,7 +70,14 @@ int region_list_split(RegionList *list, size_t i, uint64_t addr) {
         return 0;
 }
 
-void region_absorb(Region *left, const Region *right, nsec_t now) {
+/* In doubles a time since boot would lose its nanoseconds; their difference does not. */
+static nsec_t weighted_time(nsec_t left, nsec_t right, double share_left) {
+        if (left >= right)
+                return right + (nsec_t) ((double) (left - right) * share_left);
+        return left + (nsec_t) ((double) (right - left) * (1 - share_left));
+}
+
+void region_absorb(Region *left, const Region *right) {
         double size_left = (double) region_size(left), size_right = (double) region_size(right);
         double share = size_left / (size_left + size_right);
 
@@ -82,8 +89,7 @@ void region_absorb(Region *left, const Region *right, nsec_t now) {
         left->untrackable += right->untrackable;
         left->rate = left->rate * share + right->rate * (1 - share);
         left->weight += right->weight;
-        /* the younger of both: nothing is ever called idle for longer than all of it was */
-        left->since = MAX(left->since, right->since);
+        left->since = weighted_time(left->since, right->since, share);
         left->strange = MAX(left->strange, right->strange);
 }
 

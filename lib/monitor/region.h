@@ -47,9 +47,9 @@ int region_list_append(RegionList *list, uint64_t start, uint64_t end, nsec_t no
  * excepted: the counts of the open window stay with neither. -ENOMEM. */
 int region_list_split(RegionList *list, size_t i, uint64_t addr);
 
-/* Merges region i + 1 into region i (they must touch): rate, age and counts are weighted by size and
- * samples. Does not move the tail: the caller compacts. */
-void region_absorb(Region *left, const Region *right, nsec_t now);
+/* Merges right into left (they must touch): rate and age are weighted by size, counts add up. The caller
+ * closes the gap in the list. */
+void region_absorb(Region *left, const Region *right);
 
 /* Fits the list to the given ranges (ascending, disjoint): parts outside vanish, parts inside keep
  * their history, and what was not covered before becomes regions of its own, of age zero. */

@@ -9,7 +9,10 @@
 
 typedef struct WireClient WireClient;
 
-/* Outcomes of calls. */
+/* Outcomes of calls. Other failures are -errno: -EBADMSG for a reply that is no varlink, -EMSGSIZE for
+ * one of more than 16 MiB, -EBUSY for a call while another is under way. After the first two, WIRE_E_CLOSED
+ * and a call that could not be sent, the connection is of no use any more; after WIRE_E_TIMEOUT the
+ * reply is still due: wire_client_next() may go on waiting, another call is -EBUSY. */
 enum {
         WIRE_E_ERROR = 1,   /* the service answered with a varlink error */
         WIRE_E_CLOSED = 2,  /* the peer closed the connection */
@@ -20,7 +23,7 @@ enum {
  * -EACCES …) with a text. */
 int wire_client_connect(const char *path, WireClient **ret, char **ret_error);
 
-/* Takes over a connected stream socket. */
+/* Takes over a connected stream socket (on failure it stays the caller's). */
 int wire_client_new_fd(int fd, WireClient **ret);
 
 WireClient *wire_client_free(WireClient *client);
@@ -39,7 +42,9 @@ int wire_client_call(WireClient *client, const char *method, json_t *parameters,
 
 /* Starts a call with `more`; replies are then read one at a time with wire_client_next(), which is
  * also how a stream is waited for: call it when wire_client_fd() is readable, or let it block.
- * *ret_continues is false on the last reply. */
+ * *ret_continues is false on the last reply. It returns -EINTR when a signal handler ran while it
+ * waited (wire_client_call() goes on by itself), and may then be called again. All ret_ may be
+ * NULL. */
 int wire_client_start(WireClient *client, const char *method, json_t *parameters);
 int wire_client_next(WireClient *client, bool *ret_continues, json_t **ret_parameters,
                      char **ret_error_name);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the three files of the server share: control.c (calls), control-connection.c (bytes and
+ * deadlines of one peer), control-listen.c (how peers come in). */
+#pragma once
+
+#include "control.h"
+#include "wire/frame.h"
+
+typedef struct Connection Connection;
+typedef struct Listener Listener;
+
+struct ControlCall {
+        Connection *connection;
+        VarlinkCall message;
+        bool answered; /* or kept open */
+};
+
+struct ControlStream {
+        Connection *connection;
+        void (*closed)(void *userdata);
+        void *userdata;
+        bool more;
+        bool oneway;
+};
+
+struct Connection {
+        Control *control;
+        Connection *previous, *next;
+        int fd;
+        sd_event_source *io;
+        sd_event_source *again; /* calls that are buffered and can be looked at now */
+        sd_event_source *timer;
+        ControlPeer peer;
+        gid_t *groups;
+        bool exempt;    /* from the limits on connections */
+        bool read_over; /* nothing more is read: end of input, or the peer broke the protocol */
+        FrameInput input;
+        FrameOutput output;
+        Writer writer;
+        ControlStream *stream;   /* the call that is kept open */
+        nsec_t unfinished_since; /* 0: no message has begun */
+        nsec_t unread_since;     /* 0: nothing is queued */
+        void (*closed)(void *userdata);
+        void *closed_userdata;
+};
+
+struct Control {
+        sd_event *event;
+        ControlConfig config;
+        Connection *connections;
+        unsigned n_connections;
+        Listener *listeners;
+        nsec_t refusal_logged;
+        unsigned refusals;
+};
+
+/* control.c */
+
+/* Runs one message. False: the connection must end, `ret_reason` says why (static or allocated into
+ * it; freed by the caller). */
+bool control_dispatch(Connection *c, const char *text, size_t size, char **ret_reason);
+
+void control_log(const Control *control, int priority, const char *format, ...) _printf_(3, 4);
+
+/* Monotonic, of this turn of the event loop. */
+nsec_t control_now(const Control *control);
+
+/* control-connection.c */
+
+/* Takes the descriptor in any case. */
+int connection_new(Control *control, int fd, bool exempt, Connection **ret);
+
+/* Runs the closed callbacks. */
+Connection *connection_free(Connection *c);
+
+/* After something was queued or a stream ended: lets the event loop do what there is to do. */
+void connection_update(Connection *c);
+
+/* Nothing more is read; what is queued is still delivered. */
+void connection_end(Connection *c, const char *reason);
+
+/* control-listen.c */
+Listener *listener_free(Listener *listener);

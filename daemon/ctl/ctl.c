@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table of verbs, help, and the way from argv to an exit status. */
+#include "ctl.h"
+
+#include <stdio.h>
+
+#include "base/error.h"
+#include "report.h"
+#include "verbs.h"
+
+typedef struct VerbInfo {
+        const char *name;
+        Verb verb;
+        int (*main)(const Arguments *args);
+        const char *synopsis;
+        const char *purpose;
+        const char *examples;
+} VerbInfo;
+
+static const VerbInfo verbs[] = {
+        { "run", VERB_RUN, verb_run, "[OPTIONS] [--] COMMAND [ARGUMENT...]",
+          "run a command, watch it with a daemon of its own, and sum up",
+          "  udamonctl run -- make -j8\n"
+          "  udamonctl run --record build.db --sample 20ms --aggregate 400ms -- ./a.out > log\n" },
+        { "check", VERB_CHECK, verb_check, "[OPTIONS]",
+          "what this kernel and these privileges allow, and what each missing thing costs",
+          "  udamonctl check\n"
+          "  udamonctl check --private\n" },
+        { "start", VERB_START, verb_start, "--pid PID | --command NAME [OPTIONS]",
+          "watch running processes",
+          "  udamonctl start --pid 1234 --name web\n"
+          "  udamonctl start --command postgres --intervals 50ms,1s,10s\n" },
+        { "stop", VERB_STOP, verb_stop, "NAME [OPTIONS]", "stop a monitor and forget what it learned",
+          "  udamonctl stop web\n" },
+        { "status", VERB_STATUS, verb_status, "[OPTIONS]", "the daemon and its monitors",
+          "  udamonctl status\n"
+          "  udamonctl status --json | jq .runtime.monitors\n" },
+        { "regions", VERB_REGIONS, verb_regions, "[NAME | -i FILE] [OPTIONS]",
+          "the latest snapshot: which memory is how hot, and for how long",
+          "  udamonctl regions web --sort rate --top 20\n"
+          "  udamonctl regions --rate 0%,0% --age 30s,max --min-size 1MiB\n"
+          "  udamonctl regions -i build.db --snapshot 12\n" },
+        { "heatmap", VERB_HEATMAP, verb_heatmap, "[NAME | -i FILE] [OPTIONS]",
+          "access rates over addresses and time",
+          "  udamonctl heatmap -i build.db --rows 60\n"
+          "  udamonctl heatmap web --follow\n" },
+        { "wss", VERB_WSS, verb_wss, "[NAME | -i FILE] [OPTIONS]",
+          "the working set: its distribution, or window by window",
+          "  udamonctl wss web\n"
+          "  udamonctl wss -i build.db --time\n" },
+        { "idle", VERB_IDLE, verb_idle, "[NAME | -i FILE] [OPTIONS]",
+          "how much memory has been idle for how long",
+          "  udamonctl idle web\n"
+          "  udamonctl idle web --json | jq .idle_at_least\n" },
+        { "record", VERB_RECORD, verb_record, "[NAME] -o FILE [OPTIONS]",
+          "keep every snapshot of a running monitor in a file",
+          "  udamonctl record web -o web.db --duration 10min\n" },
+};
+
+static void print_verb_help(const VerbInfo *info) {
+        (void) printf("usage: udamonctl %s %s\n\n%s\n\noptions:\n", info->name, info->synopsis, info->purpose);
+        options_help(stdout, info->verb);
+        (void) printf("\nexamples:\n%s\nTimes, sizes and rates need their units: 100ms, 2s, 64KiB, 5%%. "
+                      "See udamonctl(1).\n", info->examples);
+}
+
+static void print_help(FILE *out) {
+        (void) fputs("usage: udamonctl VERB [OPTIONS]\n\n"
+                     "Shows which memory of running programs is in use, and for how long the rest has been idle.\n\n",
+                     out);
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+                (void) fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].purpose);
+        (void) fputs("\n'udamonctl VERB --help' lists the options of a verb, with examples.\n"
+                     "A first try, without any set-up: udamonctl run -- COMMAND\n", out);
+}
+
+static const VerbInfo *find_verb(const char *name) {
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+                if (streq(verbs[i].name, name))
+                        return &verbs[i];
+        return NULL;
+}
+
+static int unknown_verb(const char *name) {
+        const char *names[ELEMENTSOF(verbs)], *near;
+
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+                names[i] = verbs[i].name;
+        near = nearest_name(name, names, ELEMENTSOF(verbs));
+        if (near)
+                return fail(CTL_USAGE, "unknown verb '%s' (did you mean %s?)", name, near);
+        return fail(CTL_USAGE, "unknown verb '%s'; 'udamonctl --help' lists them", name);
+}
+
+static int run_verb(const VerbInfo *info, int argc, char **argv) {
+        Arguments args = {
+                .verb = info->verb,
+                .rate = { 0, 1 },
+                .age = { 0, NSEC_INFINITY },
+        };
+        int r;
+
+        r = options_parse(&args, argc, argv);
+        if (r != 0)
+                return r;
+        if (args.help || args.version) {
+                if (args.help)
+                        print_verb_help(info);
+                else
+                        (void) puts("udamonctl " UDAMON_VERSION);
+                return 0;
+        }
+        return info->main(&args);
+}
+
+int ctl_main(int argc, char **argv) {
+        const VerbInfo *info;
+        int r;
+
+        if (argc < 2) {
+                print_help(stderr);
+                return CTL_USAGE;
+        }
+        if (streq(argv[1], "--help") || streq(argv[1], "-h") || streq(argv[1], "help")) {
+                info = argc > 2 ? find_verb(argv[2]) : NULL;
+                if (info)
+                        print_verb_help(info);
+                else
+                        print_help(stdout);
+                return 0;
+        }
+        if (streq(argv[1], "--version")) {
+                (void) puts("udamonctl " UDAMON_VERSION);
+                return 0;
+        }
+        info = find_verb(argv[1]);
+        if (!info)
+                return argv[1][0] == '-' ? fail(CTL_USAGE, "the verb comes first: udamonctl VERB %s", argv[1])
+                                         : unknown_verb(argv[1]);
+
+        r = run_verb(info, argc - 2, argv + 2);
+        if (r < 0)
+                return fail(CTL_REFUSED, "%s", error_text(r));
+        return r;
+}

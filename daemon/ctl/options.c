@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The command line: parsing by a table. Not getopt_long(): it prints its own messages, guesses
+ * abbreviations, and keeps its help elsewhere. */
+#include "options.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "option-values.h"
+#include "report.h"
+
+typedef int (*OptionSet)(void *field, const char *value, char **ret_error);
+
+typedef struct Option {
+        const char *name;
+        char letter;
+        const char *value; /* its name in the help; NULL: takes none */
+        int verbs;
+        OptionSet set;
+        size_t offset;
+        const char *help;
+} Option;
+
+#define FIELD(f) offsetof(Arguments, f)
+
+static const Option options[] = {
+        /* what is watched, and how */
+        { "pid", 'p', "PID", VERB_START, set_pid, FIELD(monitor),
+          "watch this process (may be given several times)" },
+        { "command", 'c', "NAME", VERB_START, set_command, FIELD(monitor),
+          "watch every process of this name, now and later" },
+        { "name", 'n', "NAME", VERBS_MONITOR, set_string, FIELD(monitor.name),
+          "name of the monitor (default: after its first target)" },
+        { "no-children", 0, NULL, VERBS_MONITOR, set_flag, FIELD(monitor.no_children),
+          "do not follow processes that the targets fork" },
+        { "source", 0, "SOURCE", VERBS_MONITOR, set_source, FIELD(monitor.source),
+          "idle, softdirty, referenced, sim or auto (default)" },
+        { "pattern", 0, "FILE", VERBS_MONITOR, set_string, FIELD(monitor.pattern),
+          "what the sim source plays (read by the daemon)" },
+        { "sample", 's', "TIME", VERBS_MONITOR, set_time, FIELD(monitor.sample),
+          "sampling interval (default 100ms)" },
+        { "aggregate", 'a', "TIME", VERBS_MONITOR, set_time, FIELD(monitor.aggregate),
+          "aggregation interval: one snapshot each (default 2s)" },
+        { "update", 'u', "TIME", VERBS_MONITOR, set_time, FIELD(monitor.update),
+          "how often the address map is read again (default 10s)" },
+        { "intervals", 0, "S,A,U", VERBS_MONITOR, set_intervals, FIELD(monitor),
+          "the three intervals at once, such as 50ms,1s,10s" },
+        { "auto-intervals", 0, NULL, VERBS_MONITOR, set_flag, FIELD(monitor.auto_intervals),
+          "scale the intervals so that 4% of the checks find an access" },
+        { "regions", 'r', "MIN,MAX", VERBS_MONITOR, set_regions, FIELD(monitor),
+          "bounds on the number of regions (default 10,1000)" },
+        { "max-region", 0, "SIZE", VERBS_MONITOR, set_size, FIELD(monitor.max_region_bytes),
+          "upper bound on the size of one region" },
+        { "policy", 0, "POLICY", VERBS_MONITOR, set_policy, FIELD(monitor.policy),
+          "how regions adapt: directed or classic" },
+        { "seed", 0, "N", VERBS_MONITOR, set_seed, FIELD(monitor),
+          "seed of the random addresses, to repeat a run" },
+
+        /* where the numbers come from */
+        { "input", 'i', "FILE", VERBS_FRAMES, set_string, FIELD(input),
+          "read a recording instead of asking the daemon" },
+        { "snapshot", 0, "N", VERB_REGIONS | VERB_IDLE, set_snapshot, FIELD(snapshot),
+          "with -i: the N-th snapshot of the recording (default: the last)" },
+        { "no-wait", 0, NULL, VERB_REGIONS | VERB_HEATMAP | VERB_IDLE, set_flag, FIELD(no_wait),
+          "fail at once when there is no snapshot yet" },
+
+        /* what is shown */
+        { "sort", 0, "KEY", VERB_REGIONS, set_sort, FIELD(sort),
+          "address (default), rate, age or size; the largest first" },
+        { "top", 0, "N", VERB_REGIONS | VERB_RUN, set_top, FIELD(top),
+          "show N regions (run: default 10)" },
+        { "min-size", 0, "SIZE", VERB_REGIONS, set_size, FIELD(min_size),
+          "only regions of at least this size" },
+        { "rate", 0, "MIN,MAX", VERB_REGIONS, set_rate_range, FIELD(rate),
+          "only regions with an access rate in this range, such as 5%,max" },
+        { "age", 0, "MIN,MAX", VERB_REGIONS, set_age_range, FIELD(age),
+          "only regions of an age in this range, such as 30s,max" },
+        { "rows", 0, "N", VERB_HEATMAP | VERB_RUN, set_count, FIELD(rows),
+          "at most N rows of time in the heat map (default 30; run: 16)" },
+        { "follow", 'f', NULL, VERB_HEATMAP, set_flag, FIELD(follow),
+          "add a row for every new snapshot until interrupted" },
+        { "time", 't', NULL, VERB_WSS, set_flag, FIELD(by_time),
+          "every window in the order of time, not the distribution" },
+
+        /* recording and running */
+        { "output", 'o', "FILE", VERB_RECORD, set_string, FIELD(output),
+          "the recording to write (an SQLite database)" },
+        { "record", 0, "FILE", VERB_RUN, set_string, FIELD(record),
+          "keep every snapshot in this recording" },
+        { "force", 0, NULL, VERB_RECORD | VERB_RUN, set_flag, FIELD(force),
+          "replace the recording if the file exists" },
+        { "duration", 'd', "TIME", VERB_RECORD, set_time, FIELD(duration),
+          "stop after this long (default: at Ctrl-C or when the monitor ends)" },
+        { "report", 0, "FILE", VERB_RUN, set_string, FIELD(report),
+          "write the summary there instead of to standard error" },
+        { "live", 0, NULL, VERB_RUN, set_flag, FIELD(live),
+          "draw the live picture even where the command writes to the terminal" },
+        { "interval", 0, "TIME", VERB_RUN, set_time, FIELD(redraw),
+          "least time between two live pictures (default: each snapshot)" },
+        { "private", 0, NULL, VERB_CHECK, set_flag, FIELD(private),
+          "ask a daemon started for this call, not the running one" },
+
+        /* common */
+        { "socket", 0, "PATH", VERBS_ALL & ~VERB_RUN, set_string, FIELD(socket),
+          "the daemon's socket (else $UDAMON_SOCKET, else the system's)" },
+        { "json", 'j', NULL, VERBS_ALL, set_flag, FIELD(json),
+          "one JSON document on standard output" },
+        { "width", 0, "N", VERBS_FRAMES | VERB_RUN, set_width, FIELD(width),
+          "columns to use (default: the terminal's, else 80)" },
+        { "color", 0, "WHEN", VERBS_ALL, set_color, FIELD(color),
+          "auto (default: on terminals, unless $NO_COLOR is set), always or never" },
+        { "help", 'h', NULL, VERBS_ALL, set_flag, FIELD(help), "this text" },
+        { "version", 0, NULL, VERBS_ALL, set_flag, FIELD(version), "the version" },
+};
+
+static size_t edit_distance(const char *a, const char *b) {
+        size_t row[32], n = strlen(b);
+
+        if (n + 1 > ELEMENTSOF(row))
+                return SIZE_MAX;
+        for (size_t j = 0; j <= n; j++)
+                row[j] = j;
+
+        for (size_t i = 1; a[i - 1]; i++) {
+                size_t diagonal = row[0];
+
+                row[0] = i;
+                for (size_t j = 1; j <= n; j++) {
+                        size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+
+                        diagonal = row[j];
+                        row[j] = MIN(replaced, MIN(row[j], row[j - 1]) + 1);
+                }
+        }
+        return row[n];
+}
+
+const char *nearest_name(const char *word, const char *const *names, size_t n) {
+        const char *best = NULL;
+        size_t least = SIZE_MAX;
+
+        for (size_t i = 0; i < n; i++) {
+                size_t distance = edit_distance(word, names[i]);
+
+                if (distance < least) {
+                        least = distance;
+                        best = names[i];
+                }
+        }
+        return least <= 2 && least < strlen(word) ? best : NULL;
+}
+
+static const Option *find_long(const char *name, size_t length, Verb verb) {
+        for (size_t i = 0; i < ELEMENTSOF(options); i++)
+                if ((options[i].verbs & verb) && strlen(options[i].name) == length &&
+                    memcmp(options[i].name, name, length) == 0)
+                        return &options[i];
+        return NULL;
+}
+
+static const Option *find_letter(char letter, Verb verb) {
+        for (size_t i = 0; i < ELEMENTSOF(options); i++)
+                if ((options[i].verbs & verb) && options[i].letter == letter)
+                        return &options[i];
+        return NULL;
+}
+
+static int unknown_option(const char *word, Verb verb) {
+        const char *names[ELEMENTSOF(options)], *near;
+        _cleanup_free_ char *name = strndup(word + 2, strcspn(word + 2, "="));
+        size_t n = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(options); i++)
+                if (options[i].verbs & verb)
+                        names[n++] = options[i].name;
+        near = name ? nearest_name(name, names, n) : NULL;
+        if (near)
+                return fail(CTL_USAGE, "unknown option '%s' (did you mean --%s?)", word, near);
+        return fail(CTL_USAGE, "unknown option '%s'; --help lists those of this command", word);
+}
+
+static int apply(const Option *option, Arguments *args, const char *value) {
+        _cleanup_free_ char *error = NULL;
+        int r;
+
+        r = option->set((char *) args + option->offset, value, &error);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0)
+                return fail(CTL_USAGE, "--%s: %s", option->name, error);
+        return 0;
+}
+
+/* "--name", "--name=VALUE" or "--name VALUE". */
+static int parse_long(Arguments *args, char **argv, int argc, int *i) {
+        const char *word = argv[*i], *equals = strchr(word, '=');
+        size_t length = equals ? (size_t) (equals - word) - 2 : strlen(word) - 2;
+        const Option *option = find_long(word + 2, length, args->verb);
+
+        if (!option)
+                return unknown_option(word, args->verb);
+        if (!option->value && equals)
+                return fail(CTL_USAGE, "--%s takes no value", option->name);
+        if (!option->value)
+                return apply(option, args, NULL);
+        if (equals)
+                return apply(option, args, equals + 1);
+        if (*i + 1 >= argc)
+                return fail(CTL_USAGE, "--%s needs a value: %s", option->name, option->value);
+        return apply(option, args, argv[++*i]);
+}
+
+/* "-i FILE" or "-iFILE"; no bundles of letters. */
+static int parse_letter(Arguments *args, char **argv, int argc, int *i) {
+        const char *word = argv[*i];
+        const Option *option = find_letter(word[1], args->verb);
+
+        if (!option)
+                return fail(CTL_USAGE, "unknown option '%s'; --help lists those of this command", word);
+        if (!option->value)
+                return word[2] ? fail(CTL_USAGE, "-%c takes no value", option->letter)
+                               : apply(option, args, NULL);
+        if (word[2])
+                return apply(option, args, word + 2);
+        if (*i + 1 >= argc)
+                return fail(CTL_USAGE, "-%c needs a value: %s", option->letter, option->value);
+        return apply(option, args, argv[++*i]);
+}
+
+static int parse_operand(Arguments *args, char **argv, int i) {
+        /* `run` takes the rest of the line, so that "run cmd --its-option" means what it says */
+        if (args->verb == VERB_RUN) {
+                args->command = argv + i;
+                return 0;
+        }
+        if (args->verb & (VERB_CHECK | VERB_STATUS | VERB_START))
+                return fail(CTL_USAGE, "'%s': this command takes no operand%s", argv[i],
+                            args->verb == VERB_START ? "; targets are given by --pid or --command" : "");
+        if (args->operand)
+                return fail(CTL_USAGE, "'%s': one monitor at a time", argv[i]);
+        args->operand = argv[i];
+        return 0;
+}
+
+static int check_combinations(const Arguments *args) {
+        const MonitorOptions *m = &args->monitor;
+
+        if (args->help || args->version)
+                return 0;
+        if (m->sample && m->aggregate && m->aggregate < m->sample)
+                return fail(CTL_USAGE, "--aggregate is shorter than --sample: no window could hold a sample");
+        if (args->verb == VERB_RUN && (!args->command || !args->command[0]))
+                return fail(CTL_USAGE, "run: no command; try 'udamonctl run -- COMMAND ARGUMENTS'");
+        if (args->verb == VERB_START && m->n_pids + m->n_commands == 0)
+                return fail(CTL_USAGE, "start: what is to be watched? Give --pid PID or --command NAME");
+        if (args->verb == VERB_STOP && !args->operand)
+                return fail(CTL_USAGE, "stop: which monitor? 'udamonctl status' lists them");
+        if (args->verb == VERB_RECORD && !args->output)
+                return fail(CTL_USAGE, "record: where to? Give -o FILE");
+        if (args->input && args->operand)
+                return fail(CTL_USAGE, "'%s': a recording holds one monitor; drop the name", args->operand);
+        if (args->input && args->follow)
+                return fail(CTL_USAGE, "--follow shows a running monitor, not a recording");
+        if (args->follow && args->json)
+                return fail(CTL_USAGE, "--follow never ends, so there is no JSON document; use 'record'");
+        if (args->has_snapshot && !args->input)
+                return fail(CTL_USAGE, "--snapshot chooses from a recording: give -i FILE too");
+        if (m->pattern && m->source && !streq(m->source, "sim"))
+                return fail(CTL_USAGE, "--pattern is for --source sim");
+        return 0;
+}
+
+int options_parse(Arguments *args, int argc, char **argv) {
+        int r;
+
+        for (int i = 0; i < argc; i++) {
+                const char *word = argv[i];
+
+                if (streq(word, "--") && args->verb == VERB_RUN) {
+                        args->command = argv + i + 1;
+                        break;
+                }
+                if (streq(word, "--"))
+                        continue;
+                if (word[0] == '-' && word[1] == '-')
+                        r = parse_long(args, argv, argc, &i);
+                else if (word[0] == '-' && word[1])
+                        r = parse_letter(args, argv, argc, &i);
+                else
+                        r = parse_operand(args, argv, i);
+                if (r != 0)
+                        return r;
+                if (args->command)
+                        break;
+        }
+        return check_combinations(args);
+}
+
+void options_help(FILE *out, Verb verb) {
+        for (size_t i = 0; i < ELEMENTSOF(options); i++) {
+                const Option *o = &options[i];
+                char text[64], letter[8] = "   ";
+
+                if (!(o->verbs & verb))
+                        continue;
+                if (o->letter)
+                        (void) snprintf(letter, sizeof(letter), "-%c,", o->letter);
+                (void) snprintf(text, sizeof(text), "--%s%s%s", o->name, o->value ? " " : "",
+                                o->value ? o->value : "");
+                (void) fprintf(out, "  %s %-21s %s\n", letter, text, o->help);
+        }
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The command line: one table of options for all verbs, from which parsing, --help and the
+ * suggestions for misspelt ones are made. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "base/clock.h"
+
+typedef enum Verb {
+        VERB_CHECK = 1 << 0,
+        VERB_RUN = 1 << 1,
+        VERB_START = 1 << 2,
+        VERB_STOP = 1 << 3,
+        VERB_STATUS = 1 << 4,
+        VERB_REGIONS = 1 << 5,
+        VERB_HEATMAP = 1 << 6,
+        VERB_WSS = 1 << 7,
+        VERB_IDLE = 1 << 8,
+        VERB_RECORD = 1 << 9,
+} Verb;
+
+#define VERBS_ALL ((1 << 10) - 1)
+#define VERBS_MONITOR (VERB_RUN | VERB_START)
+#define VERBS_FRAMES (VERB_REGIONS | VERB_HEATMAP | VERB_WSS | VERB_IDLE)
+
+typedef enum ColorMode {
+        COLOR_AUTO,
+        COLOR_ALWAYS,
+        COLOR_NEVER,
+} ColorMode;
+
+typedef enum SortKey {
+        SORT_ADDRESS,
+        SORT_RATE,
+        SORT_AGE,
+        SORT_SIZE,
+} SortKey;
+
+#define PIDS_MAX 64
+
+/* What is absent (zero, NULL, see the has_ flags) is left to the daemon's defaults. */
+typedef struct MonitorOptions {
+        const char *name;
+        const char *source;
+        const char *policy;
+        const char *pattern;
+        pid_t pids[PIDS_MAX];
+        size_t n_pids;
+        const char *commands[PIDS_MAX];
+        size_t n_commands;
+        bool no_children;
+        bool auto_intervals;
+        nsec_t sample;
+        nsec_t aggregate;
+        nsec_t update;
+        uint64_t min_regions;
+        uint64_t max_regions;
+        uint64_t max_region_bytes;
+        bool has_seed;
+        uint64_t seed;
+} MonitorOptions;
+
+typedef struct DurationRange {
+        nsec_t min;
+        nsec_t max;
+} DurationRange;
+
+typedef struct ShareRange {
+        double min;
+        double max;
+} ShareRange;
+
+typedef struct Arguments {
+        Verb verb;
+        const char *operand; /* the monitor's NAME */
+        char **command;      /* after `--`, NULL-terminated */
+
+        const char *socket;
+        bool json;
+        ColorMode color;
+        uint64_t width; /* columns; 0: as wide as the terminal */
+        bool help;
+        bool version;
+
+        MonitorOptions monitor;
+
+        /* where frames come from */
+        const char *input;
+        bool has_snapshot;
+        uint64_t snapshot;
+        bool no_wait;
+
+        /* regions */
+        SortKey sort;
+        bool has_top;
+        uint64_t top;
+        uint64_t min_size;
+        ShareRange rate;
+        DurationRange age;
+
+        /* heatmap, wss */
+        uint64_t rows;
+        bool follow;
+        bool by_time;
+
+        /* run, record */
+        const char *record;
+        const char *output;
+        const char *report;
+        bool force;
+        bool live;
+        nsec_t duration;
+        nsec_t redraw;
+        bool private;
+} Arguments;
+
+/* Parses argv[0..] (options and operands after the verb). 0, or CTL_USAGE (told). */
+int options_parse(Arguments *args, int argc, char **argv);
+
+/* What one verb's options are, for --help. */
+void options_help(FILE *out, Verb verb);
+
+/* The value that most probably was meant: the nearest of n names, NULL when none is near. */
+const char *nearest_name(const char *word, const char *const *names, size_t n);

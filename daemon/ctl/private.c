@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Starting a private daemon and seeing it off. */
+#include "private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "base/error.h"
+#include "base/macro.h"
+#include "report.h"
+
+/* The daemon's end, in the daemon. */
+#define CONNECTION_FD 3
+
+#define REAP_TIMEOUT_MS 5000
+
+static bool is_program(const char *path) {
+        return access(path, X_OK) == 0;
+}
+
+/* Where our own executable is: installed as bin/udamonctl beside sbin/udamond, or in a build tree as
+ * daemon/ctl/udamonctl below daemon/udamond. */
+static bool find_beside(char *path, size_t size) {
+        static const char *const places[] = { "udamond", "../sbin/udamond", "../udamond" };
+        char self[PATH_MAX], *slash;
+        ssize_t n;
+
+        n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+        if (n <= 0)
+                return false;
+        self[n] = 0;
+        slash = strrchr(self, '/');
+        if (!slash)
+                return false;
+        *slash = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(places); i++)
+                if ((size_t) snprintf(path, size, "%s/%s", self, places[i]) < size && is_program(path))
+                        return true;
+        return false;
+}
+
+static bool find_in(const char *dirs, char *path, size_t size) {
+        while (dirs && *dirs) {
+                size_t length = strcspn(dirs, ":");
+
+                /* an empty element would mean the working directory: not for a privileged program */
+                if (length > 0 && dirs[0] == '/' &&
+                    (size_t) snprintf(path, size, "%.*s/udamond", (int) length, dirs) < size && is_program(path))
+                        return true;
+                dirs += length + (dirs[length] == ':');
+        }
+        return false;
+}
+
+static int find_daemon(char *path, size_t size) {
+        const char *env = getenv("UDAMOND");
+
+        if (env && *env) {
+                if ((size_t) snprintf(path, size, "%s", env) < size && is_program(path))
+                        return 0;
+                return fail(CTL_NO_DAEMON, "$UDAMOND is '%s', which is no program", env);
+        }
+        if (find_beside(path, size) || find_in(getenv("PATH"), path, size) ||
+            find_in("/usr/local/sbin:/usr/sbin:/sbin", path, size))
+                return 0;
+        return fail(CTL_NO_DAEMON, "no udamond found (beside udamonctl, in $PATH and in /usr/sbin): install it, "
+                    "or set $UDAMOND to its path");
+}
+
+/* Runs in the child. A session of its own: the terminal's Ctrl-C is for the command, not for the
+ * daemon, which ends when its connection does. */
+__attribute__((noreturn)) static void become_daemon(const char *path, int fd) {
+        char *argv[] = { (char *) "udamond", (char *) "--connection-fd=3", NULL };
+        sigset_t none;
+
+        (void) setsid();
+        (void) sigemptyset(&none);
+        (void) sigprocmask(SIG_SETMASK, &none, NULL);
+        if (fd == CONNECTION_FD)
+                (void) fcntl(fd, F_SETFD, 0);
+        else if (dup2(fd, CONNECTION_FD) < 0)
+                _exit(CTL_CANNOT_EXEC);
+        (void) execv(path, argv);
+        tell("cannot start %s: %s", path, error_text(-errno));
+        _exit(CTL_CANNOT_EXEC);
+}
+
+int private_daemon_start(int *ret_fd, pid_t *ret_pid) {
+        char path[PATH_MAX];
+        int pair[2], r;
+        pid_t pid;
+
+        r = find_daemon(path, sizeof(path));
+        if (r != 0)
+                return r;
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+                return -errno;
+
+        (void) fflush(NULL);
+        pid = fork();
+        if (pid == 0)
+                become_daemon(path, pair[1]);
+        r = -errno;
+        (void) close(pair[1]);
+        if (pid < 0) {
+                (void) close(pair[0]);
+                return r;
+        }
+        *ret_fd = pair[0];
+        *ret_pid = pid;
+        return 0;
+}
+
+void private_daemon_reap(pid_t pid) {
+        _cleanup_close_ int fd = (int) syscall(SYS_pidfd_open, pid, 0);
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+
+        if (fd >= 0 && poll(&p, 1, REAP_TIMEOUT_MS) == 0)
+                (void) kill(pid, SIGKILL);
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What this kernel and these privileges allow, and what each missing thing costs. */
+#include <string.h>
+
+#include "report.h"
+#include "view.h"
+
+static const char *text(json_t *object, const char *key) {
+        const char *value = json_string_value(json_object_get(object, key));
+
+        return value ? value : "";
+}
+
+/* Breaks the text at spaces, every line but the first indented. */
+static void print_wrapped(const Screen *screen, const char *value, size_t indent) {
+        size_t room = screen->width > indent + 20 ? screen->width - indent : 20, at = 0;
+        _cleanup_free_ char *safe = display_name(value, 4096);
+
+        for (char *word = safe ? strtok(safe, " ") : NULL; word; word = strtok(NULL, " ")) {
+                size_t length = strlen(word);
+
+                if (at > 0 && at + 1 + length > room) {
+                        (void) fprintf(screen->out, "\n%*s", (int) indent, "");
+                        at = 0;
+                }
+                (void) fprintf(screen->out, "%s%s", at > 0 ? " " : "", word);
+                at += length + (at > 0);
+        }
+        (void) fputc('\n', screen->out);
+}
+
+static const char *state_color(const Screen *screen, const char *state) {
+        if (!screen->color)
+                return "";
+        return streq(state, "ok") || streq(state, "usable") ? "\033[32m"
+               : streq(state, "limited")                    ? "\033[33m"
+                                                            : "\033[31m";
+}
+
+static void print_finding(const Screen *screen, const char *state, const char *name, const char *detail) {
+        (void) fprintf(screen->out, "  %s%-8s%s %-16s ", state_color(screen, state), state,
+                       screen->color ? "\033[0m" : "", name);
+        print_wrapped(screen, detail, 28);
+}
+
+int view_check(const Screen *screen, json_t *capabilities, bool private) {
+        json_t *sources = json_object_get(capabilities, "sources"), *item;
+        json_t *findings = json_object_get(capabilities, "capabilities");
+        size_t i;
+
+        if (!json_is_array(sources) || !json_is_array(findings))
+                return fail(CTL_REFUSED, "the daemon's reply is malformed: no sources or capabilities");
+
+        (void) fprintf(screen->out, "kernel %s, asked %s\n", text(capabilities, "kernel"),
+                       private ? "a private udamond, with your privileges" : "the running udamond");
+        (void) fprintf(screen->out, "source that 'auto' takes: %s: ", text(capabilities, "source"));
+        print_wrapped(screen, text(capabilities, "source_reason"), 4);
+        (void) fputs("\nsources\n", screen->out);
+        json_array_foreach(sources, i, item)
+                print_finding(screen, json_is_true(json_object_get(item, "usable")) ? "usable" : "missing",
+                              text(item, "name"), text(item, "reason"));
+        (void) fputs("\ncapabilities\n", screen->out);
+        json_array_foreach(findings, i, item) {
+                print_finding(screen, text(item, "state"), text(item, "name"), text(item, "detail"));
+                if (*text(item, "cost")) {
+                        (void) fprintf(screen->out, "%28scost: ", "");
+                        print_wrapped(screen, text(item, "cost"), 34);
+                }
+        }
+        return 0;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What several views share: the header over a frame, rates, parts of JSON documents. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "report.h"
+#include "view.h"
+
+/* Enough checks to tell tenths of a percent apart. */
+#define SAMPLES_FINE 1000
+
+char *format_rate(char buf[static FORMAT_MAX], const FrameRegion *region) {
+        const char *mark = region->samples < SAMPLES_CONFIDENT ? "~" : "";
+        double percent = frame_region_rate(region) * 100;
+
+        if (region->samples == 0)
+                (void) snprintf(buf, FORMAT_MAX, "?");
+        else if (region->samples >= SAMPLES_FINE)
+                (void) format_share(buf, percent / 100);
+        else if (region->hits > 0 && percent < 1)
+                (void) snprintf(buf, FORMAT_MAX, "<1%%");
+        else if (region->hits < region->samples && percent > 99)
+                (void) snprintf(buf, FORMAT_MAX, ">99%%");
+        else
+                (void) snprintf(buf, FORMAT_MAX, "%s%.0f%%", mark, percent);
+        return buf;
+}
+
+static void print_targets(const Screen *screen, const Frame *frame) {
+        for (size_t i = 0; i < frame->n_targets; i++) {
+                const FrameTarget *target = &frame->targets[i];
+                _cleanup_free_ char *command = display_name(target->command, 32);
+                char size[FORMAT_MAX];
+
+                (void) fprintf(screen->out, "target %" PRIi64 " %s: %s", target->pid, command ? command : "?",
+                               target->state);
+                if (target->resident_bytes != FRAME_UNKNOWN)
+                        (void) fprintf(screen->out, ", %s resident", format_size(size, target->resident_bytes));
+                (void) fputc('\n', screen->out);
+        }
+}
+
+void view_frame_header(const Screen *screen, const Frame *frame) {
+        _cleanup_free_ char *monitor = display_name(frame->monitor, 32);
+        char time[TIME_MAX], window[FORMAT_MAX], sample[FORMAT_MAX];
+
+        (void) fprintf(screen->out, "%s: snapshot %" PRIu64 " of %s, window %s, checks every %s\n",
+                       monitor ? monitor : "?", frame->point.sequence, format_time(time, frame->point.time_ns),
+                       format_duration(window, frame->point.window_ns), format_duration(sample, frame->sample_ns));
+        (void) fprintf(screen->out, "source %s: %s, %s\n", frame->source,
+                       streq(frame->granularity, "page") ? "single pages"
+                                                         : "whole mappings only, addresses are coarse",
+                       frame->reads_seen ? "reads and writes" : "writes only, what is merely read looks idle");
+        print_targets(screen, frame);
+}
+
+json_t *json_bytes(uint64_t bytes) {
+        return bytes == FRAME_UNKNOWN ? json_null() : json_integer((json_int_t) bytes);
+}
+
+json_t *json_working_set(const FrameWorkingSet *w) {
+        return json_pack("{s:I, s:I, s:I, s:I, s:I}", "bytes", (json_int_t) w->bytes, "error_bytes",
+                         (json_int_t) w->error, "touched_bytes", (json_int_t) w->touched, "untrackable_bytes",
+                         (json_int_t) w->untrackable, "total_bytes", (json_int_t) w->total);
+}
+
+static json_t *json_targets(const Frame *frame) {
+        json_t *targets = json_array();
+
+        for (size_t i = 0; i < frame->n_targets; i++) {
+                const FrameTarget *t = &frame->targets[i];
+
+                (void) json_array_append_new(targets, json_pack("{s:I, s:I, s:s, s:s, s:I, s:o}", "id",
+                                             (json_int_t) t->id, "pid", (json_int_t) t->pid, "command",
+                                             t->command, "state", t->state, "address_space",
+                                             (json_int_t) t->address_space, "resident_bytes",
+                                             json_bytes(t->resident_bytes)));
+        }
+        return targets;
+}
+
+json_t *json_frame_header(const Frame *frame) {
+        return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:b, s:o, s:o, s:o}", "monitor",
+                         frame->monitor, "sequence", (json_int_t) frame->point.sequence, "time_ns",
+                         (json_int_t) frame->point.time_ns, "window_ns", (json_int_t) frame->point.window_ns,
+                         "sample_ns", (json_int_t) frame->sample_ns, "aggregate_ns",
+                         (json_int_t) frame->aggregate_ns, "source", frame->source, "granularity",
+                         frame->granularity, "reads_seen", frame->reads_seen, "working_set",
+                         json_working_set(&frame->point.working_set), "resident_bytes",
+                         json_bytes(frame->point.resident_bytes), "targets", json_targets(frame));
+}
+
+int print_json(json_t *document) {
+        _cleanup_json_ json_t *owned = document;
+
+        if (!owned)
+                return -ENOMEM;
+        if (json_dumpf(owned, stdout, JSON_COMPACT | JSON_REAL_PRECISION(10)) < 0 || fputc('\n', stdout) == EOF ||
+            fflush(stdout) == EOF)
+                return fail(CTL_REFUSED, "cannot write to standard output");
+        return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The views. Each takes frames (or their points) and draws on a screen, or makes the JSON document.
+ * They return 0, an ExitStatus (told) or a negative error number. */
+#pragma once
+
+#include <jansson.h>
+
+#include "base/format.h"
+#include "feed.h"
+#include "frame.h"
+#include "heat.h"
+#include "options.h"
+#include "screen.h"
+
+/* Fewer checks than this make a rate that deserves a '~'. */
+#define SAMPLES_CONFIDENT 10
+
+/* "35%"; whole percents, unless there were enough checks for more; never 0 % for what was accessed.
+ * '~' in front of it for few checks, "?" for none. */
+char *format_rate(char buf[static FORMAT_MAX], const FrameRegion *region);
+
+/* What monitor, when, by which source, and what that source cannot see. */
+void view_frame_header(const Screen *screen, const Frame *frame);
+
+int view_regions(const Screen *screen, const Arguments *args, const Frame *frame);
+/* The rows alone; brief: without explanations and totals. */
+int view_regions_rows(const Screen *screen, const Arguments *args, const Frame *frame, bool brief);
+json_t *view_regions_json(const Arguments *args, const Frame *frame);
+
+/* The one-row map of a frame, with its axis. */
+int view_heat_strip(const Screen *screen, const Frame *frame);
+/* The letters above a map, and what they stand for below it. */
+void view_heat_axis(const Screen *screen, const HeatLayout *layout, size_t indent);
+void view_heat_areas(const Screen *screen, const HeatLayout *layout);
+void view_heat_row(const Screen *screen, const HeatLayout *layout, const HeatRow *row, const char *label,
+                   size_t label_width);
+
+int view_heatmap_frame(const Screen *screen, const Arguments *args, const Frame *frame);
+int view_heatmap_recording(const Screen *screen, const Arguments *args, Recording *recording);
+json_t *view_heatmap_json(const Screen *screen, const Arguments *args, Recording *recording);
+int view_heatmap_follow(const Screen *screen, const Arguments *args, Feed *feed);
+
+int view_wss(const Screen *screen, const Arguments *args, const FramePoint *points, size_t n);
+json_t *view_wss_json(const Arguments *args, const FramePoint *points, size_t n);
+
+int view_idle(const Screen *screen, const Frame *frame);
+int view_idle_tables(const Screen *screen, const Frame *frame); /* without the header */
+json_t *view_idle_json(const Frame *frame);
+
+int view_status(const Screen *screen, json_t *status);
+int view_check(const Screen *screen, json_t *capabilities, bool private);
+
+/* Parts of JSON documents. NULL when out of memory. */
+json_t *json_bytes(uint64_t bytes); /* null for FRAME_UNKNOWN */
+json_t *json_working_set(const FrameWorkingSet *working_set);
+json_t *json_frame_header(const Frame *frame);
+
+/* Prints the document on standard output and drops it. */
+int print_json(json_t *document);

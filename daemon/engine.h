@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A running monitor: the pure loop of lib/monitor with a source, a timer and real processes. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "base/file.h"
+#include "config/config.h"
+#include "follow.h"
+#include "history.h"
+#include "monitor/monitor.h"
+#include "probe/caps.h"
+
+typedef enum EngineState {
+        ENGINE_WAITING, /* for a target, or for the first aggregation */
+        ENGINE_RUNNING,
+        ENGINE_ENDED,   /* all targets have gone, and none can come */
+        ENGINE_FAILED,
+} EngineState;
+
+/* "waiting", "running", "ended", "failed". */
+const char *engine_state_name(EngineState state);
+
+typedef struct Engine Engine;
+
+/* What the engine tells its owner. Both may be called from within engine_new(). */
+typedef struct EngineCallbacks {
+        /* A new snapshot is there. */
+        void (*snapshot)(Engine *engine, void *userdata);
+        /* The state has changed to ENDED or FAILED: no further snapshot will come. */
+        void (*finished)(Engine *engine, void *userdata);
+        void *userdata;
+} EngineCallbacks;
+
+/* What all engines share; borrowed. */
+typedef struct EngineHost {
+        sd_event *event;
+        const RootFds *roots;
+        const Capabilities *caps;
+} EngineHost;
+
+enum {
+        ENGINE_E_SOURCE = 1, /* the source cannot be used here */
+        ENGINE_E_TARGET = 2, /* a target named by pid cannot be watched */
+};
+
+/* Starts a monitor; the config is copied. 0, ENGINE_E_… or -errno, with the reason. */
+int engine_new(const EngineHost *host, const MonitorConfig *config, const EngineCallbacks *callbacks,
+               Engine **ret, char **ret_error);
+Engine *engine_free(Engine *engine);
+
+const MonitorConfig *engine_config(const Engine *engine); /* with the seed and the name in use */
+EngineState engine_state(const Engine *engine);
+const char *engine_message(const Engine *engine); /* why it failed, what it waits for; NULL for nothing */
+const Source *engine_source(const Engine *engine);
+const char *engine_source_reason(const Engine *engine);
+const Monitor *engine_monitor(const Engine *engine);
+const History *engine_history(const Engine *engine);
+char *const *engine_warnings(const Engine *engine); /* NULL-terminated */
+
+/* When the open window will end, CLOCK_MONOTONIC. */
+nsec_t engine_next_snapshot(const Engine *engine);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* All monitors of the daemon. */
+#include "manager.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "log.h"
+
+int manager_init(Manager *m, const EngineHost *host) {
+        *m = (Manager) { .host = *host };
+        return subscribers_init(&m->subscribers, host->event);
+}
+
+void manager_deinit(Manager *m) {
+        while (m->n_engines > 0) {
+                Engine *engine = m->engines[--m->n_engines];
+
+                subscribers_end(&m->subscribers, engine);
+                engine_free(engine);
+        }
+        subscribers_deinit(&m->subscribers);
+}
+
+Engine *manager_find(const Manager *m, const char *name) {
+        for (size_t i = 0; i < m->n_engines; i++)
+                if (streq(engine_config(m->engines[i])->name, name))
+                        return m->engines[i];
+        return NULL;
+}
+
+/* "nginx", or "pid-1234"; with a number behind where that is taken. */
+static int make_name(const Manager *m, MonitorConfig *config) {
+        _cleanup_free_ char *base = NULL, *name = NULL;
+        ProcStat stat;
+        int r = 0;
+
+        if (streq(config->source, "sim"))
+                r = asprintf(&base, "sim");
+        else if (config->n_targets == 0)
+                r = asprintf(&base, "monitor");
+        else if (config->targets[0].command)
+                r = asprintf(&base, "%s", config->targets[0].command);
+        else if (proc_stat_read(m->host.roots, config->targets[0].pid, &stat) == 0)
+                r = asprintf(&base, "%s", stat.comm);
+        else
+                r = asprintf(&base, "pid-%d", (int) config->targets[0].pid);
+        if (r < 0)
+                return -ENOMEM;
+
+        name = strdup(base);
+        for (unsigned i = 2; name && manager_find(m, name); i++) {
+                free(TAKE_PTR(name));
+                if (asprintf(&name, "%s-%u", base, i) < 0)
+                        return -ENOMEM;
+        }
+        if (!name)
+                return -ENOMEM;
+
+        free(config->name);
+        config->name = TAKE_PTR(name);
+        return 0;
+}
+
+static void on_snapshot(Engine *engine, void *userdata) {
+        subscribers_publish(&((Manager *) userdata)->subscribers, engine);
+}
+
+static void on_finished(Engine *engine, void *userdata) {
+        subscribers_end(&((Manager *) userdata)->subscribers, engine);
+}
+
+int manager_start(Manager *m, MonitorConfig *config, Engine **ret, char **ret_error) {
+        EngineCallbacks callbacks = { .snapshot = on_snapshot, .finished = on_finished, .userdata = m };
+        Engine *engine;
+        int r;
+
+        if (m->n_engines == MONITORS_MAX)
+                return error_setf(ret_error, MANAGER_E_FULL, "%d monitors run already", MONITORS_MAX);
+        if (!config->name) {
+                r = make_name(m, config);
+                if (r < 0)
+                        return r;
+        }
+        if (manager_find(m, config->name))
+                return error_setf(ret_error, MANAGER_E_EXISTS, "a monitor '%s' runs already", config->name);
+
+        r = engine_new(&m->host, config, &callbacks, &engine, ret_error);
+        if (r != 0)
+                return r;
+
+        m->engines[m->n_engines++] = engine;
+        *ret = engine;
+        return 0;
+}
+
+int manager_stop(Manager *m, const char *name) {
+        for (size_t i = 0; i < m->n_engines; i++) {
+                Engine *engine = m->engines[i];
+
+                if (!streq(engine_config(engine)->name, name))
+                        continue;
+                subscribers_end(&m->subscribers, engine);
+                log_info("monitor '%s': stopped", name);
+                memmove(&m->engines[i], &m->engines[i + 1], (m->n_engines - i - 1) * sizeof(*m->engines));
+                m->n_engines--;
+                engine_free(engine);
+                return 0;
+        }
+        return -ENOENT;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* All monitors of the daemon. */
+#pragma once
+
+#include "engine.h"
+#include "subscribe.h"
+
+#define MONITORS_MAX 32
+
+typedef struct Manager {
+        EngineHost host;
+        Engine *engines[MONITORS_MAX]; /* in order of their start */
+        size_t n_engines;
+        Subscribers subscribers;
+} Manager;
+
+enum {
+        MANAGER_E_EXISTS = 16, /* beside ENGINE_E_… */
+        MANAGER_E_FULL = 17,
+};
+
+/* host is copied; what it points to must outlive the manager. */
+int manager_init(Manager *manager, const EngineHost *host);
+void manager_deinit(Manager *manager);
+
+/* Starts a monitor. A config without a name is named after its first target. 0, MANAGER_E_…,
+ * ENGINE_E_… or -errno, with the reason. */
+int manager_start(Manager *manager, MonitorConfig *config, Engine **ret, char **ret_error);
+
+/* Stops it and ends the streams of its snapshots. -ENOENT. */
+int manager_stop(Manager *manager, const char *name);
+
+Engine *manager_find(const Manager *manager, const char *name);

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The methods of io.udamon.monitor: check who asks, find what is meant, report. */
+#include "methods.h"
+
+#include <errno.h>
+
+#include "base/error.h"
+#include "interface.h"
+#include "log.h"
+#include "report.h"
+#include "request.h"
+
+static bool allowed(const MethodsContext *c, ControlCall *call, AccessClass class) {
+        return access_allows(&c->access, control_call_peer(call), class);
+}
+
+static json_t *monitor_names(const Manager *manager) {
+        json_t *names = json_array();
+
+        for (size_t i = 0; names && i < manager->n_engines; i++)
+                json_array_append_new(names, json_string(engine_config(manager->engines[i])->name));
+        return names;
+}
+
+static int no_such_monitor(ControlCall *call, const Manager *manager, const char *name) {
+        return control_error(call, UDAMON_ERROR("NoSuchMonitor"),
+                             json_pack("{s:s,s:o}", "name", name, "monitors", monitor_names(manager)));
+}
+
+/* The monitor that is meant: the named one, or the only one. 0 with *ret NULL: an error was sent. */
+static int find_monitor(const Manager *manager, ControlCall *call, const json_t *parameters, Engine **ret) {
+        const char *name = field_string(parameters, "name", NULL);
+
+        *ret = NULL;
+        if (name) {
+                *ret = manager_find(manager, name);
+                return *ret ? 0 : no_such_monitor(call, manager, name);
+        }
+        if (manager->n_engines == 0)
+                return no_such_monitor(call, manager, "");
+        if (manager->n_engines > 1)
+                return control_error(call, UDAMON_ERROR("NameNeeded"),
+                                     json_pack("{s:o}", "monitors", monitor_names(manager)));
+        *ret = manager->engines[0];
+        return 0;
+}
+
+static uint64_t own_resident(const Manager *manager) {
+        ProcStat stat;
+
+        if (proc_stat_read(manager->host.roots, getpid(), &stat) != 0)
+                return 0;
+        return stat.rss_pages * (uint64_t) sysconf(_SC_PAGESIZE);
+}
+
+static int get_status(ControlCall *call, json_t *parameters, void *userdata) {
+        const MethodsContext *c = userdata;
+        Writer *w;
+
+        (void) parameters;
+        if (!allowed(c, call, ACCESS_READ))
+                return control_error_denied(call);
+
+        w = control_reply_begin(call);
+        if (w) {
+                writer_open_object(w, "context");
+                writer_string(w, "version", UDAMON_VERSION);
+                if (c->config_file)
+                        writer_string(w, "config_file", c->config_file);
+                if (c->socket)
+                        writer_string(w, "socket", c->socket);
+                writer_close(w);
+
+                writer_open_object(w, "runtime");
+                writer_int(w, "pid", getpid());
+                writer_uint(w, "uptime_ns", clock_nsec(CLOCK_MONOTONIC) - c->started);
+                writer_uint(w, "cpu_ns", clock_nsec(CLOCK_PROCESS_CPUTIME_ID));
+                writer_uint(w, "resident_bytes", own_resident(c->manager));
+                writer_uint(w, "clients", control_n_connections(c->control));
+                writer_open_array(w, "monitors");
+                for (size_t i = 0; i < c->manager->n_engines; i++)
+                        report_monitor(w, NULL, c->manager->engines[i]);
+                writer_close(w);
+                writer_close(w);
+        }
+        return control_reply_end(call);
+}
+
+static int get_capabilities(ControlCall *call, json_t *parameters, void *userdata) {
+        const MethodsContext *c = userdata;
+        Writer *w;
+
+        (void) parameters;
+        if (!allowed(c, call, ACCESS_READ))
+                return control_error_denied(call);
+
+        w = control_reply_begin(call);
+        if (w)
+                report_capabilities(w, c->manager->host.caps);
+        return control_reply_end(call);
+}
+
+static int start_error(ControlCall *call, const MonitorConfig *config, int r, const char *reason) {
+        switch (r) {
+        case MANAGER_E_EXISTS:
+                return control_error(call, UDAMON_ERROR("MonitorExists"), json_pack("{s:s}", "name", config->name));
+        case MANAGER_E_FULL:
+                return control_error(call, UDAMON_ERROR("TooManyMonitors"), json_pack("{s:i}", "limit", MONITORS_MAX));
+        case ENGINE_E_TARGET:
+                return control_error(call, UDAMON_ERROR("TargetInvalid"),
+                                     json_pack("{s:o,s:o}", "target", varlink_string(config->name ?: ""), "reason",
+                                               varlink_string(reason ?: "")));
+        case ENGINE_E_SOURCE:
+                return control_error(call, UDAMON_ERROR("SourceUnavailable"),
+                                     json_pack("{s:o,s:o}", "source", varlink_string(config->source), "reason",
+                                               varlink_string(reason ?: "")));
+        }
+        log_error("cannot start monitor '%s': %s", config->name ?: "", reason ?: error_text(r));
+        return control_error(call, UDAMON_ERROR("TargetInvalid"),
+                             json_pack("{s:o,s:o}", "target", varlink_string(config->name ?: ""), "reason",
+                                       varlink_string(reason ?: error_text(r))));
+}
+
+static int start_monitor(ControlCall *call, json_t *parameters, void *userdata) {
+        _cleanup_(monitor_config_deinit) MonitorConfig config = {};
+        _cleanup_free_ char *reason = NULL;
+        const MethodsContext *c = userdata;
+        const char *field = "context";
+        Engine *engine;
+        Writer *w;
+        int r;
+
+        if (!allowed(c, call, ACCESS_ADMIN))
+                return control_error_denied(call);
+
+        r = request_start(parameters, &config, &field, &reason);
+        if (r == REQUEST_E_INVALID)
+                return control_error(call, UDAMON_ERROR("RequestInvalid"),
+                                     json_pack("{s:s,s:o}", "parameter", field, "reason",
+                                               varlink_string(reason ?: "")));
+        if (r < 0)
+                return r;
+
+        r = manager_start(c->manager, &config, &engine, &reason);
+        if (r != 0)
+                return start_error(call, &config, r, reason);
+
+        w = control_reply_begin(call);
+        if (w) {
+                writer_string(w, "name", config.name);
+                report_monitor(w, "monitor", engine);
+        }
+        return control_reply_end(call);
+}
+
+static int stop_monitor(ControlCall *call, json_t *parameters, void *userdata) {
+        const MethodsContext *c = userdata;
+        const char *name = field_string(parameters, "name", "");
+
+        if (!allowed(c, call, ACCESS_ADMIN))
+                return control_error_denied(call);
+        if (manager_stop(c->manager, name) < 0)
+                return no_such_monitor(call, c->manager, name);
+        return control_reply(call, NULL);
+}
+
+static int no_snapshot_yet(ControlCall *call, const Engine *engine) {
+        nsec_t end = engine_next_snapshot(engine), now = clock_nsec(CLOCK_MONOTONIC);
+
+        return control_error(call, UDAMON_ERROR("NoSnapshotYet"),
+                             json_pack("{s:s,s:I}", "name", engine_config(engine)->name, "wait_ns",
+                                       (json_int_t) (end - MIN(now, end))));
+}
+
+static int get_snapshot(ControlCall *call, json_t *parameters, void *userdata) {
+        const MethodsContext *c = userdata;
+        const Snapshot *snapshot;
+        Engine *engine;
+        int r;
+
+        if (!allowed(c, call, ACCESS_READ))
+                return control_error_denied(call);
+        r = find_monitor(c->manager, call, parameters, &engine);
+        if (!engine)
+                return r;
+
+        snapshot = monitor_snapshot(engine_monitor(engine));
+        if (control_call_wants_more(call) && engine_state(engine) <= ENGINE_RUNNING)
+                return subscribers_add(&c->manager->subscribers, engine, call);
+        if (!snapshot)
+                return no_snapshot_yet(call, engine);
+        if (report_snapshot_parts(snapshot) > 1)
+                return control_error_expected_more(call);
+
+        report_snapshot(control_reply_begin(call), engine, snapshot, 0);
+        return control_reply_end(call);
+}
+
+static int get_history(ControlCall *call, json_t *parameters, void *userdata) {
+        const MethodsContext *c = userdata;
+        Engine *engine;
+        Writer *w;
+        int r;
+
+        if (!allowed(c, call, ACCESS_READ))
+                return control_error_denied(call);
+        r = find_monitor(c->manager, call, parameters, &engine);
+        if (!engine)
+                return r;
+
+        w = control_reply_begin(call);
+        if (w)
+                report_history(w, engine);
+        return control_reply_end(call);
+}
+
+const ControlMethod methods_table[] = {
+        { UDAMON_METHOD("GetStatus"), NULL, get_status },
+        { UDAMON_METHOD("GetCapabilities"), NULL, get_capabilities },
+        { UDAMON_METHOD("StartMonitor"), request_start_fields, start_monitor },
+        { UDAMON_METHOD("StopMonitor"), request_name_fields, stop_monitor },
+        { UDAMON_METHOD("GetSnapshot"), request_optional_name_fields, get_snapshot },
+        { UDAMON_METHOD("GetHistory"), request_optional_name_fields, get_history },
+};
+const size_t methods_n = ELEMENTSOF(methods_table);
+
+static const ServiceInterface interfaces[] = {
+        { UDAMON_INTERFACE, UDAMON_INTERFACE_TEXT },
+};
+
+const ServiceInfo methods_service = {
+        .vendor = "udamon",
+        .product = "udamond",
+        .version = UDAMON_VERSION,
+        .url = "https://varlink.org/",
+        .interfaces = interfaces,
+        .n_interfaces = ELEMENTSOF(interfaces),
+};

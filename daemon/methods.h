@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The methods of io.udamon.monitor. */
+#pragma once
+
+#include "access.h"
+#include "control.h"
+#include "manager.h"
+
+typedef struct MethodsContext {
+        Manager *manager;
+        Control *control; /* set once it exists */
+        Access access;
+        nsec_t started;         /* CLOCK_MONOTONIC */
+        const char *config_file; /* NULL for none */
+        const char *socket;      /* NULL for none */
+} MethodsContext;
+
+extern const ControlMethod methods_table[];
+extern const size_t methods_n;
+extern const ServiceInfo methods_service;

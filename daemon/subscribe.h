@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Streams of snapshots: who gets the next one, and what becomes of those who cannot keep up. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "control.h"
+#include "engine.h"
+
+typedef struct Subscriber Subscriber;
+
+typedef struct Subscribers {
+        Subscriber *first;
+        sd_event_source *heartbeat;
+} Subscribers;
+
+int subscribers_init(Subscribers *subscribers, sd_event *event);
+void subscribers_deinit(Subscribers *subscribers);
+
+/* Keeps the call open, sends the latest snapshot if there is one, and every new one from then on. 0,
+ * CONTROL_E_LIMIT or -errno. */
+int subscribers_add(Subscribers *subscribers, Engine *engine, ControlCall *call);
+
+/* Sends the engine's latest snapshot to all that read it and keep up. */
+void subscribers_publish(Subscribers *subscribers, Engine *engine);
+
+/* The engine has finished or is about to go: a last reply to each (its latest snapshot once more), and
+ * the streams end. */
+void subscribers_end(Subscribers *subscribers, Engine *engine);

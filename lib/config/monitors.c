@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a file of monitors.d/ may contain: the tables, and the rules about more than one key. */
+#include "config/monitors.h"
+
+#include <ctype.h>
+#include <errno.h>
+
+#include "base/error.h"
+#include "base/macro.h"
+
+#define MONITORS_MAX 256
+#define TARGETS_MAX 256
+
+/* As attrs.c has it; the tests hold the two together. */
+#define INTERVAL_MIN NSEC_PER_MSEC
+#define INTERVAL_MAX (24 * 60 * NSEC_PER_MINUTE)
+
+/* ---- Targets ---- */
+
+/* TASK_COMM_LEN without the NUL: the kernel cuts the names it shows in /proc/PID/comm here. */
+#define COMMAND_MAX 15
+
+static int check_command(const char *command, char **ret_error) {
+        const char *base = strrchr(command, '/');
+        char text[EXCERPT_MAX];
+
+        if (*command == '/' && base[1])
+                return error_setf(ret_error, -EINVAL, "'%s' is a path, must be a command's name "
+                                                      "(did you mean '%.*s'?)",
+                                  excerpt(text, command), COMMAND_MAX, base + 1);
+        if (strlen(command) > COMMAND_MAX)
+                return error_setf(ret_error, -EINVAL,
+                                  "'%s' is longer than the %d bytes that the kernel keeps of it "
+                                  "(did you mean '%.*s'?)",
+                                  excerpt(text, command), COMMAND_MAX, COMMAND_MAX, command);
+        return 0;
+}
+
+static int init_target(void *object) {
+        *(TargetConfig *) object = (TargetConfig) { .children = true };
+        return 0;
+}
+
+static int check_target(const SchemaPlace *place) {
+        bool pid = schema_seen(place, "pid"), command = schema_seen(place, "command");
+
+        if (pid && command)
+                return schema_error(place->errors, place->node,
+                                    "a target is either a 'pid' or a 'command', not both");
+        if (!pid && !command && place->clean)
+                return schema_error(place->errors, place->node,
+                                    "a target needs a 'pid' or a 'command'");
+        return 0;
+}
+
+static const SchemaField target_fields[] = {
+        { .key = "pid",
+          .type = SCHEMA_PID,
+          .offset = offsetof(TargetConfig, pid),
+          .min = 1,
+          .max = INT32_MAX,
+          .unset = "none",
+          .doc = "The process to watch. "
+                 "A process that is gone, or whose ID has passed to another, ends the target." },
+        { .key = "command",
+          .type = SCHEMA_STRING,
+          .offset = offsetof(TargetConfig, command),
+          .check = check_command,
+          .unset = "none",
+          .doc = "Every process of that name, now and later, instead of a single one. "
+                 "Compared with /proc/PID/comm, which holds 15 bytes." },
+        { .key = "children",
+          .type = SCHEMA_BOOL,
+          .offset = offsetof(TargetConfig, children),
+          .doc = "Whether processes forked by the target are watched too, each as a target of its "
+                 "own." },
+};
+
+static const SchemaMap target_map = {
+        .where = "in a target",
+        .doc = "What to watch: exactly one of pid and command.",
+        .fields = target_fields,
+        .n_fields = ELEMENTSOF(target_fields),
+        .size = sizeof(TargetConfig),
+        .init = init_target,
+        .check = check_target,
+};
+
+/* ---- Intervals and regions ---- */
+
+/* Only these attributes against the defaults of all others, so that what is wrong is found, and
+ * reported, where it was written. */
+static int check_attrs(const SchemaPlace *place, const MonitorAttrs *attrs) {
+        _cleanup_free_ char *reason = NULL;
+        int r;
+
+        if (!place->clean)
+                return 0;
+        r = monitor_attrs_validate(attrs, &reason);
+        if (r == 0)
+                return 0;
+        if (!reason)
+                return -ENOMEM;
+        return schema_error(place->errors, place->node, "%s", reason);
+}
+
+static int init_goal(void *object) {
+        *(IntervalsGoal *) object = INTERVALS_GOAL_DEFAULT;
+        ((IntervalsGoal *) object)->enabled = true;
+        return 0;
+}
+
+static const SchemaField goal_fields[] = {
+        { .key = "access_rate",
+          .type = SCHEMA_SHARE,
+          .offset = offsetof(IntervalsGoal, access_share),
+          .min = SCHEMA_SHARE_ONE / 10000,
+          .max = SCHEMA_SHARE_ONE,
+          .doc = "The share of all checks, weighted by size, that should find an access." },
+        { .key = "aggregations",
+          .type = SCHEMA_U32,
+          .offset = offsetof(IntervalsGoal, aggregations),
+          .min = 1,
+          .max = 1000,
+          .doc = "How many aggregations pass between two adjustments." },
+        { .key = "sample_min",
+          .type = SCHEMA_DURATION,
+          .offset = offsetof(IntervalsGoal, sample_min),
+          .min = INTERVAL_MIN,
+          .max = INTERVAL_MAX,
+          .doc = "The shortest sampling interval to be chosen." },
+        { .key = "sample_max",
+          .type = SCHEMA_DURATION,
+          .offset = offsetof(IntervalsGoal, sample_max),
+          .min = INTERVAL_MIN,
+          .max = INTERVAL_MAX,
+          .doc = "The longest sampling interval to be chosen." },
+};
+
+static const SchemaMap goal_map = {
+        .where = "in 'goal'",
+        .doc = "What automatic intervals aim at. "
+               "The ratio of aggregation to sampling interval stays as given.",
+        .fields = goal_fields,
+        .n_fields = ELEMENTSOF(goal_fields),
+        .size = sizeof(IntervalsGoal),
+        .init = init_goal,
+};
+
+static int check_intervals(const SchemaPlace *place) {
+        const MonitorAttrs *given = place->object;
+        MonitorAttrs attrs = MONITOR_ATTRS_DEFAULT;
+
+        attrs.sample = given->sample;
+        attrs.aggregate = given->aggregate;
+        attrs.update = given->update;
+        attrs.goal = given->goal;
+        return check_attrs(place, &attrs);
+}
+
+static const SchemaField intervals_fields[] = {
+        { .key = "sample",
+          .type = SCHEMA_DURATION,
+          .offset = offsetof(MonitorAttrs, sample),
+          .min = INTERVAL_MIN,
+          .max = INTERVAL_MAX,
+          .doc = "Sampling interval: between two checks of a region's sampled page." },
+        { .key = "aggregate",
+          .type = SCHEMA_DURATION,
+          .offset = offsetof(MonitorAttrs, aggregate),
+          .min = INTERVAL_MIN,
+          .max = INTERVAL_MAX,
+          .doc = "Aggregation interval: how long accesses are counted before they are reported and "
+                 "regions are merged and split. Not shorter than the sampling interval." },
+        { .key = "update",
+          .type = SCHEMA_DURATION,
+          .offset = offsetof(MonitorAttrs, update),
+          .min = INTERVAL_MIN,
+          .max = INTERVAL_MAX,
+          .doc = "Update interval: how often the address maps are read again." },
+        { .key = "goal",
+          .type = SCHEMA_MAP,
+          .offset = offsetof(MonitorAttrs, goal),
+          .map = &goal_map,
+          .word = "auto",
+          .unset = "none, the intervals stay as given",
+          .doc = "Lets the sampling and aggregation intervals follow the load. "
+                 "The word auto takes the defaults below." },
+};
+
+static const SchemaMap intervals_map = {
+        .where = "in 'intervals'",
+        .doc = "How often pages are checked.",
+        .fields = intervals_fields,
+        .n_fields = ELEMENTSOF(intervals_fields),
+        .size = sizeof(MonitorAttrs),
+        .check = check_intervals,
+};
+
+static int check_nr_regions(const SchemaPlace *place) {
+        const MonitorAttrs *given = place->object;
+        MonitorAttrs attrs = MONITOR_ATTRS_DEFAULT;
+
+        attrs.min_regions = given->min_regions;
+        attrs.max_regions = given->max_regions;
+        return check_attrs(place, &attrs);
+}
+
+static const SchemaField nr_regions_fields[] = {
+        { .key = "min",
+          .type = SCHEMA_U32,
+          .offset = offsetof(MonitorAttrs, min_regions),
+          .min = 3,
+          .max = MONITOR_REGIONS_LIMIT,
+          .doc = "Not fewer than these: the resolution that is always there." },
+        { .key = "max",
+          .type = SCHEMA_U32,
+          .offset = offsetof(MonitorAttrs, max_regions),
+          .min = 3,
+          .max = MONITOR_REGIONS_LIMIT,
+          .doc = "Not more than these: each costs one check per sampling interval." },
+};
+
+static const SchemaMap nr_regions_map = {
+        .where = "in 'nr_regions'",
+        .doc = "Bounds on the number of regions, over all targets of the monitor.",
+        .fields = nr_regions_fields,
+        .n_fields = ELEMENTSOF(nr_regions_fields),
+        .size = sizeof(MonitorAttrs),
+        .check = check_nr_regions,
+};
+
+/* ---- Monitors ---- */
+
+static int check_name(const char *name, char **ret_error) {
+        char text[EXCERPT_MAX];
+        const char *p = name;
+
+        while (isalnum((unsigned char) *p) || (p > name && *p && strchr("._-", *p)))
+                p++;
+        if (!*p)
+                return 0;
+        return error_setf(ret_error, -EINVAL,
+                          "'%s' is not a name (ASCII letters, digits, '.', '_', '-'; a letter or "
+                          "digit first)",
+                          excerpt(text, name));
+}
+
+static int init_monitor(void *object) {
+        return monitor_config_init(object, "");
+}
+
+static void deinit_monitor(void *object) {
+        monitor_config_deinit(object);
+}
+
+static int check_source(const SchemaPlace *place) {
+        const MonitorConfig *monitor = place->object;
+        const YamlNode *pattern = yaml_child(place->node, "sim_pattern");
+        const YamlNode *source = yaml_child(place->node, "source");
+        bool sim = streq(monitor->source, "sim");
+        int r = 0;
+
+        if (pattern && !sim && (!source || place->clean))
+                r = schema_error(place->errors, pattern, "'sim_pattern' needs 'source: sim'");
+        if (r == 0 && !schema_seen(place, "targets") && !sim && (!source || place->clean))
+                r = schema_error(place->errors, place->node, "'targets' is missing in a monitor");
+        return r;
+}
+
+static bool same_target(const TargetConfig *a, const TargetConfig *b) {
+        if (a->command && b->command)
+                return streq(a->command, b->command);
+        return a->pid != 0 && a->pid == b->pid;
+}
+
+static int check_targets(const SchemaPlace *place) {
+        const MonitorConfig *monitor = place->object;
+        const YamlNode *list = yaml_child(place->node, "targets"), *node;
+        size_t i = 0;
+        int r = 0;
+
+        if (!list || monitor->n_targets == 0)
+                return 0;
+
+        for (node = list->first; node && r == 0; node = node->next, i++) {
+                const YamlNode *first = list->first;
+                size_t j = 0;
+
+                for (; j < i && !same_target(&monitor->targets[j], &monitor->targets[i]); j++)
+                        first = first->next;
+                if (j < i)
+                        r = schema_error(place->errors, node, "the same target as at %u:%u",
+                                         first->line, first->column);
+        }
+        return r;
+}
+
+static int check_monitor(const SchemaPlace *place) {
+        const MonitorConfig *monitor = place->object;
+        int r;
+
+        r = check_source(place);
+        if (r == 0)
+                r = check_targets(place);
+        if (r < 0)
+                return r;
+        /* Each part has been checked by itself, against the defaults of the others. */
+        return check_attrs(place, &monitor->attrs);
+}
+
+static const SchemaChoice ops_choices[] = {
+        { "vaddr", "The virtual address spaces of processes.", NULL },
+        { "paddr", NULL, "physical memory is not supported by this version" },
+        { "fvaddr", NULL, "fixed address ranges are not supported by this version" },
+        {},
+};
+
+static const SchemaChoice source_choices[] = {
+        { "auto", "The first of idle, softdirty and referenced that this machine allows.", NULL },
+        { "idle", "Idle page tracking: reads and writes, page by page.", NULL },
+        { "softdirty", "Soft-dirty bits: writes only.", NULL },
+        { "referenced", "Referenced bits: whole mappings only.", NULL },
+        { "sim", "A simulated target: for demonstrations and tests.", NULL },
+        {},
+};
+
+static const SchemaChoice policy_choices[] = {
+        { "classic", "DAMON's algorithm: merge by access rate, split at random.", NULL },
+        { "directed", NULL, "the policy is not supported by this version" },
+        {},
+};
+
+static const SchemaField monitor_fields[] = {
+        { .key = "name",
+          .type = SCHEMA_STRING,
+          .offset = offsetof(MonitorConfig, name),
+          .required = true,
+          .max = 63,
+          .check = check_name,
+          .doc = "The monitor's name, unique in the file: up to 63 letters, digits, dots, "
+                 "underscores and hyphens." },
+        { .key = "ops",
+          .type = SCHEMA_ENUM,
+          .offset = SCHEMA_NOWHERE,
+          .choices = ops_choices,
+          .doc = "What kind of address space is watched." },
+        { .key = "source",
+          .type = SCHEMA_ENUM,
+          .offset = offsetof(MonitorConfig, source),
+          .choices = source_choices,
+          .doc = "What tells whether a page was touched." },
+        { .key = "policy",
+          .type = SCHEMA_ENUM,
+          .offset = offsetof(MonitorConfig, policy),
+          .choices = policy_choices,
+          .doc = "How regions follow the accesses." },
+        { .key = "targets",
+          .type = SCHEMA_LIST,
+          .offset = offsetof(MonitorConfig, targets),
+          .count_offset = offsetof(MonitorConfig, n_targets),
+          .max = TARGETS_MAX,
+          .map = &target_map,
+          .unset = "none",
+          .doc = "What to watch. Required, unless the source is sim: then there is one simulated "
+                 "target." },
+        { .key = "intervals",
+          .type = SCHEMA_MAP,
+          .offset = offsetof(MonitorConfig, attrs),
+          .map = &intervals_map,
+          .unset = "as below",
+          .doc = "How often pages are checked." },
+        { .key = "nr_regions",
+          .type = SCHEMA_MAP,
+          .offset = offsetof(MonitorConfig, attrs),
+          .map = &nr_regions_map,
+          .unset = "as below",
+          .doc = "Bounds on the number of regions." },
+        { .key = "max_region_size",
+          .type = SCHEMA_SIZE,
+          .offset = offsetof(MonitorConfig, attrs.max_region_size),
+          .min = 4096,
+          .word = "auto",
+          .doc = "No region grows beyond this. "
+                 "With auto, the limit is the size of what is watched, divided by the least number "
+                 "of regions." },
+        { .key = "sim_pattern",
+          .type = SCHEMA_STRING,
+          .offset = offsetof(MonitorConfig, sim_pattern),
+          .max = 4095,
+          .unset = "the built-in pattern",
+          .doc = "The file with the pattern of accesses to simulate. Only with the source sim." },
+        { .key = "seed",
+          .type = SCHEMA_U64,
+          .offset = offsetof(MonitorConfig, seed),
+          .doc = "Seed of the random numbers: the same seed gives the same choices. "
+                 "With 0, one is drawn at each start." },
+        { .key = "schemes",
+          .type = SCHEMA_REFUSED,
+          .doc = "schemes are not supported by this version" },
+};
+
+static const SchemaMap monitor_map = {
+        .where = "in a monitor",
+        .doc = "One monitoring context.",
+        .fields = monitor_fields,
+        .n_fields = ELEMENTSOF(monitor_fields),
+        .size = sizeof(MonitorConfig),
+        .init = init_monitor,
+        .deinit = deinit_monitor,
+        .check = check_monitor,
+};
+
+/* ---- The file ---- */
+
+static const YamlNode *name_node(const YamlNode *monitor) {
+        const YamlNode *name = yaml_child(monitor, "name");
+
+        return name && name->kind == YAML_KIND_SCALAR && !name->broken && *name->text ? name : NULL;
+}
+
+/* Duplicate names are found in the tree, so that a monitor with another error counts too. */
+static int check_names(const SchemaPlace *place) {
+        const YamlNode *list = yaml_child(place->node, "monitors");
+        const Config *config = place->object;
+        int r = 0;
+
+        if (!list || config->n_monitors == 0)
+                return 0;
+
+        for (const YamlNode *b = list->first; b && r == 0; b = b->next) {
+                const YamlNode *name = name_node(b), *first = NULL;
+
+                for (const YamlNode *a = list->first; name && a != b && !first; a = a->next)
+                        if (name_node(a) && streq(name_node(a)->text, name->text))
+                                first = name_node(a);
+                if (first) {
+                        char text[EXCERPT_MAX];
+
+                        r = config_errors_addf(place->errors, name->line, name->column,
+                                               "duplicate monitor name '%s' (first at %u:%u)",
+                                               excerpt(text, name->text), first->line,
+                                               first->column);
+                }
+        }
+        return r;
+}
+
+static const SchemaField file_fields[] = {
+        { .key = "monitors",
+          .type = SCHEMA_LIST,
+          .required = true,
+          .offset = offsetof(Config, monitors),
+          .count_offset = offsetof(Config, n_monitors),
+          .max = MONITORS_MAX,
+          .map = &monitor_map,
+          .doc = "The monitors to start." },
+};
+
+const SchemaMap monitors_schema = {
+        .where = "at the top level",
+        .doc = "A file holds one document with one key.",
+        .fields = file_fields,
+        .n_fields = ELEMENTSOF(file_fields),
+        .size = sizeof(Config),
+        .check = check_names,
+};

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A source's hold on one process: its identity and its pagemap, the only file that stays open, so
+ * that thousands of processes cost one file descriptor each.
+ *
+ * The pagemap file keeps the address space that it was opened on. That is how exec is noticed: the
+ * file then reads as empty although the process lives. */
+#pragma once
+
+#include "base/file.h"
+#include "base/pidref.h"
+#include "monitor/map.h"
+#include "monitor/ops.h"
+#include "probe/io.h"
+#include "probe/maps.h"
+
+typedef struct Process {
+        const RootFds *roots; /* borrowed */
+        PidRef ref;           /* without pidfd: start time alone, to save a descriptor */
+        int pagemap;
+} Process;
+
+#define PROCESS_NONE ((Process) { .ref = PIDREF_NONE, .pagemap = -1 })
+
+/* Takes hold of a process. Returns 0, OPS_E_GONE, OPS_E_DENIED, or -errno: -EINVAL for a kernel
+ * thread, which has no address space. */
+int process_open(Process *process, const RootFds *roots, pid_t pid);
+void process_close(Process *process);
+
+/* Opens /proc/PID/name and makes sure that it is still the same process's. Returns 0, OPS_E_GONE,
+ * OPS_E_DENIED or -errno: -EOPNOTSUPP when the kernel has no such file. */
+int process_open_file(const Process *process, const char *name, int flags, int *ret);
+
+/* Says why pagemap had nothing to read: 0 when the address is merely outside of the address space,
+ * else OPS_E_REPLACED (and pagemap is now the new one's), OPS_E_GONE, OPS_E_DENIED or -errno. */
+int process_recover(Process *process, Io *io);
+
+/* Whether the address space is still the one that pagemap was opened on. As process_recover(). */
+int process_verify(Process *process, Io *io);
+
+/* One pagemap entry; 0 (nothing there) outside of the address space. Returns 0, OPS_E_REPLACED,
+ * OPS_E_GONE, OPS_E_DENIED or -errno. */
+int process_pagemap(Process *process, Io *io, uint64_t addr, uint64_t *ret);
+
+/* Reads the address map. Returns like process_pagemap(). */
+int process_map(Process *process, Io *io, const HugetlbDevices *devices, AddressMap **ret);
+
+/* Writes a digit to clear_refs ("1": accessed bits, "4": soft-dirty bits). Returns like
+ * process_open_file(). */
+int process_clear_refs(const Process *process, Io *io, char what);
+
+/* Resident bytes; 0 where not known. */
+uint64_t process_resident(const Process *process);
+
+/* Second field of statm, in pages. -EBADMSG. */
+int statm_parse(const char *text, uint64_t *ret_resident);

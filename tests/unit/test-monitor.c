@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tests of the monitoring loop with a scripted source: deadlines, outcomes, attributes, tuning. */
+#include <check.h>
+#include <errno.h>
+
+#include "monitor/monitor.h"
+#include "monitor/tune.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+/* What the next calls answer. */
+typedef struct Script {
+        Source source;
+        int attached;
+        int map_result, prepare_result, check_result;
+        bool replace_once;
+        uint64_t map_end;
+        uint64_t trials;
+        unsigned checks;
+} Script;
+
+struct Space {
+        int unused;
+};
+
+static int script_attach(Source *source, pid_t pid, Space **ret) {
+        (void) pid;
+        *ret = calloc(1, sizeof(**ret));
+        ((Script *) source)->attached++;
+        return 0;
+}
+
+static void script_detach(Source *source, Space *space) {
+        ((Script *) source)->attached--;
+        free(space);
+}
+
+static int script_map(Source *source, Space *space, AddressMap **ret) {
+        Script *s = (Script *) source;
+        AddressMap *map;
+
+        (void) space;
+        if (s->map_result != 0)
+                return s->map_result;
+        map = address_map_new();
+        if (s->map_end > MIB)
+                ck_assert_int_eq(address_map_add(map, MIB, s->map_end, "a", 0), 0);
+        *ret = map;
+        return 0;
+}
+
+static int script_prepare(Source *source, Space *space, Sample *samples, size_t n) {
+        (void) space;
+        for (size_t i = 1; i < n; i++)
+                ck_assert_uint_le(samples[i - 1].addr, samples[i].addr);
+        return ((Script *) source)->prepare_result;
+}
+
+static int script_check(Source *source, Space *space, Sample *samples, size_t n) {
+        Script *s = (Script *) source;
+
+        (void) space;
+        s->checks++;
+        if (s->replace_once) {
+                s->replace_once = false;
+                return OPS_E_REPLACED;
+        }
+        for (size_t i = 0; i < n; i++)
+                samples[i].trials = samples[i].hits = s->trials;
+        return s->check_result;
+}
+
+static uint64_t script_resident(Source *source, Space *space) {
+        (void) source;
+        (void) space;
+        return 4096;
+}
+
+static const SourceOps script_ops = {
+        .name = "script",
+        .sees_reads = true,
+        .sample_min = NSEC_PER_MSEC,
+        .attach = script_attach,
+        .detach = script_detach,
+        .map = script_map,
+        .prepare = script_prepare,
+        .check = script_check,
+        .resident = script_resident,
+};
+
+static Script script;
+static Monitor *monitor;
+static uint64_t target_id;
+static nsec_t now;
+
+static void set_up(void) {
+        Space *space;
+
+        now = NSEC_PER_SEC;
+        script = (Script) { .source.ops = &script_ops, .map_end = 101 * MIB, .trials = 1 };
+        ck_assert_int_eq(monitor_new(&MONITOR_ATTRS_DEFAULT, &ADAPT_CLASSIC, &script.source, 1, now, &monitor), 0);
+        ck_assert_int_eq(script_attach(&script.source, 1, &space), 0);
+        ck_assert_int_eq(monitor_add_target(monitor, 1, "one", space, &target_id), 0);
+}
+
+static void tear_down(void) {
+        monitor = monitor_free(monitor);
+        ck_assert_int_eq(script.attached, 0);
+}
+
+static void run(nsec_t duration) {
+        nsec_t end = now + duration, next = now;
+
+        while (next <= end) {
+                now = MAX(now, next);
+                ck_assert_int_eq(monitor_step(monitor, now, &next), 0);
+                ck_assert_uint_gt(next, now);
+        }
+        now = end;
+}
+
+START_TEST(deadlines) {
+        run(10 * NSEC_PER_SEC);
+        ck_assert_uint_ge(monitor_counters(monitor)->ticks, 99);
+        ck_assert_uint_le(monitor_counters(monitor)->ticks, 102);
+        ck_assert_uint_ge(monitor_counters(monitor)->aggregations, 4);
+        ck_assert_uint_le(monitor_counters(monitor)->aggregations, 5);
+        ck_assert_uint_eq(monitor_counters(monitor)->overruns, 0);
+        ck_assert_uint_eq(monitor_snapshot(monitor)->working_set.bytes, 100 * MIB);
+        ck_assert_uint_eq(monitor_snapshot(monitor)->targets[0].resident, 4096);
+}
+END_TEST
+
+START_TEST(early_call_does_nothing) {
+        nsec_t next, again;
+
+        ck_assert_int_eq(monitor_step(monitor, now, &next), 0);
+        ck_assert_int_eq(monitor_step(monitor, now + 1, &again), 0);
+        ck_assert_uint_eq(next, again);
+        ck_assert_uint_eq(script.checks, 0);
+}
+END_TEST
+
+START_TEST(late_call_is_counted) {
+        nsec_t next;
+
+        run(NSEC_PER_SEC);
+        now += 5 * NSEC_PER_SEC;
+        ck_assert_int_eq(monitor_step(monitor, now, &next), 0);
+        ck_assert_uint_ge(monitor_counters(monitor)->overruns, 48);
+        ck_assert_uint_le(monitor_counters(monitor)->overruns, 51);
+        ck_assert_uint_gt(next, now);
+}
+END_TEST
+
+START_TEST(rate_is_an_exact_fraction) {
+        const Snapshot *snapshot;
+
+        run(10 * NSEC_PER_SEC);
+        snapshot = monitor_snapshot(monitor);
+        ck_assert_uint_gt(snapshot->n_regions, 0);
+        for (size_t i = 0; i < snapshot->n_regions; i++) {
+                ck_assert_uint_ge(snapshot->regions[i].samples, 19);
+                ck_assert_uint_eq(snapshot->regions[i].hits, snapshot->regions[i].samples);
+        }
+}
+END_TEST
+
+START_TEST(end_of_target) {
+        run(3 * NSEC_PER_SEC);
+        script.check_result = OPS_E_GONE;
+        run(NSEC_PER_SEC);
+        ck_assert_int_eq(monitor_target(monitor, 0)->state, TARGET_ENDED);
+        /* what the open window had learned was published with the end */
+        ck_assert_uint_eq(monitor_snapshot(monitor)->sequence, 2);
+        ck_assert_int_eq(monitor_snapshot(monitor)->targets[0].state, TARGET_ENDED);
+        ck_assert_uint_lt(monitor_snapshot(monitor)->window, 2 * NSEC_PER_SEC);
+        ck_assert_int_eq(monitor_remove_target(monitor, target_id), 0);
+        ck_assert_int_eq(monitor_remove_target(monitor, target_id), -ENOENT);
+        run(5 * NSEC_PER_SEC);
+}
+END_TEST
+
+START_TEST(denied) {
+        script.map_result = OPS_E_DENIED;
+        run(3 * NSEC_PER_SEC);
+        ck_assert_int_eq(monitor_target(monitor, 0)->state, TARGET_DENIED);
+}
+END_TEST
+
+START_TEST(exec_begins_anew) {
+        run(5 * NSEC_PER_SEC);
+        script.replace_once = true;
+        run(2 * NSEC_PER_SEC);
+        ck_assert_uint_eq(monitor_target(monitor, 0)->address_space, 2);
+        ck_assert_int_eq(monitor_target(monitor, 0)->state, TARGET_RUNNING);
+        ck_assert_uint_gt(monitor_target(monitor, 0)->list.n, 0);
+        run(2 * NSEC_PER_SEC);
+        /* no region remembers what was before */
+        for (size_t i = 0; i < monitor_snapshot(monitor)->n_regions; i++)
+                ck_assert_uint_le(monitor_snapshot(monitor)->regions[i].age, 4 * NSEC_PER_SEC);
+}
+END_TEST
+
+START_TEST(exec_while_mapping) {
+        script.map_result = OPS_E_REPLACED;
+        run(NSEC_PER_SEC / 2);
+        ck_assert_int_eq(monitor_target(monitor, 0)->state, TARGET_RUNNING);
+        script.map_result = 0;
+        run(NSEC_PER_SEC / 2);
+        ck_assert_uint_gt(monitor_target(monitor, 0)->list.n, 0);
+}
+END_TEST
+
+START_TEST(everything_unmapped) {
+        run(5 * NSEC_PER_SEC);
+        script.map_end = 0;
+        run(12 * NSEC_PER_SEC);
+        ck_assert_uint_eq(monitor_snapshot(monitor)->n_regions, 0);
+        ck_assert_uint_eq(monitor_snapshot(monitor)->working_set.bytes, 0);
+        script.map_end = 11 * MIB;
+        run(12 * NSEC_PER_SEC);
+        ck_assert_uint_eq(monitor_snapshot(monitor)->working_set.bytes, 10 * MIB);
+        for (size_t i = 0; i < monitor_snapshot(monitor)->n_regions; i++)
+                ck_assert_uint_le(monitor_snapshot(monitor)->regions[i].age, 12 * NSEC_PER_SEC);
+}
+END_TEST
+
+START_TEST(untrackable_is_never_hot) {
+        script.trials = 0;
+        run(5 * NSEC_PER_SEC);
+        ck_assert_uint_eq(monitor_snapshot(monitor)->working_set.bytes, 0);
+        ck_assert_uint_eq(monitor_snapshot(monitor)->working_set.untrackable, 100 * MIB);
+        ck_assert_uint_gt(monitor_snapshot(monitor)->regions[0].untrackable, 0);
+}
+END_TEST
+
+START_TEST(fatal_error) {
+        nsec_t next;
+
+        run(NSEC_PER_SEC);
+        script.check_result = -EIO;
+        now += NSEC_PER_SEC;
+        ck_assert_int_eq(monitor_step(monitor, now, &next), -EIO);
+}
+END_TEST
+
+START_TEST(attributes_swap_at_a_tick) {
+        MonitorAttrs attrs = MONITOR_ATTRS_DEFAULT;
+
+        run(3 * NSEC_PER_SEC);
+        attrs.sample = 10 * NSEC_PER_MSEC;
+        attrs.aggregate = 100 * NSEC_PER_MSEC;
+        monitor_set_attrs(monitor, &attrs);
+        ck_assert_uint_eq(monitor_attrs(monitor)->sample, MONITOR_ATTRS_DEFAULT.sample);
+        run(2 * NSEC_PER_SEC);
+        ck_assert_uint_eq(monitor_attrs(monitor)->sample, attrs.sample);
+        ck_assert_uint_ge(monitor_counters(monitor)->aggregations, 15);
+}
+END_TEST
+
+START_TEST(snapshots_outlive_the_monitor) {
+        _cleanup_(snapshot_unrefp) Snapshot *snapshot = NULL;
+
+        run(5 * NSEC_PER_SEC);
+        snapshot = snapshot_ref(monitor_snapshot(monitor));
+        monitor = monitor_free(monitor);
+        ck_assert_uint_eq(snapshot->working_set.bytes, 100 * MIB);
+        ck_assert_str_eq(address_map_name(snapshot->targets[0].map, MIB, 2 * MIB), "a");
+}
+END_TEST
+
+START_TEST(many_targets_share_the_budget) {
+        for (unsigned i = 0; i < 300; i++) {
+                Space *space;
+
+                ck_assert_int_eq(script_attach(&script.source, 1, &space), 0);
+                ck_assert_int_eq(monitor_add_target(monitor, 1, "more", space, &target_id), 0);
+        }
+        run(10 * NSEC_PER_SEC);
+        ck_assert_uint_le(monitor_snapshot(monitor)->n_regions, MONITOR_ATTRS_DEFAULT.max_regions);
+        ck_assert_uint_eq(monitor_snapshot(monitor)->n_targets, 301);
+        ck_assert_uint_eq(monitor_snapshot(monitor)->working_set.total, 301 * 100 * MIB);
+}
+END_TEST
+
+START_TEST(attributes_are_checked) {
+        static const struct {
+                MonitorAttrs attrs;
+                const char *word;
+        } cases[] = {
+                { { .sample = NSEC_PER_SEC, .aggregate = NSEC_PER_MSEC, .update = NSEC_PER_SEC, .min_regions = 10, .max_regions = 100 }, "shorter" },
+                { { .sample = 10, .aggregate = NSEC_PER_SEC, .update = NSEC_PER_SEC, .min_regions = 10, .max_regions = 100 }, "sampling" },
+                { { .sample = NSEC_PER_MSEC, .aggregate = NSEC_PER_SEC, .update = 0, .min_regions = 10, .max_regions = 100 }, "update" },
+                { { .sample = NSEC_PER_MSEC, .aggregate = NSEC_PER_SEC, .update = NSEC_PER_SEC, .min_regions = 2, .max_regions = 100 }, "at least 3" },
+                { { .sample = NSEC_PER_MSEC, .aggregate = NSEC_PER_SEC, .update = NSEC_PER_SEC, .min_regions = 10, .max_regions = 3 }, "below the minimum" },
+                { { .sample = NSEC_PER_MSEC, .aggregate = NSEC_PER_SEC, .update = NSEC_PER_SEC, .min_regions = 10, .max_regions = 100001 }, "100000" },
+                { { .sample = NSEC_PER_MSEC, .aggregate = NSEC_PER_SEC, .update = NSEC_PER_SEC, .min_regions = 10, .max_regions = 100, .max_region_size = 100 }, "page" },
+                { { .sample = NSEC_PER_MSEC, .aggregate = NSEC_PER_SEC, .update = NSEC_PER_SEC, .min_regions = 10, .max_regions = 100,
+                    .goal = { true, 0.04, 3, 5 * NSEC_PER_MSEC, NSEC_PER_SEC } }, "within the bounds" },
+        };
+        _cleanup_free_ char *error = NULL;
+
+        ck_assert_int_eq(monitor_attrs_validate(&cases[_i].attrs, &error), -EINVAL);
+        ck_assert_ptr_nonnull(strstr(error, cases[_i].word));
+}
+END_TEST
+
+START_TEST(tuning_follows_the_formula) {
+        MonitorAttrs attrs = MONITOR_ATTRS_DEFAULT;
+
+        attrs.goal = INTERVALS_GOAL_DEFAULT;
+        /* nothing found: twice as long */
+        ck_assert(tune_intervals(&attrs, 0, 0));
+        ck_assert_uint_eq(attrs.sample, 200 * NSEC_PER_MSEC);
+        ck_assert_uint_eq(attrs.aggregate, 4 * NSEC_PER_SEC);
+        /* exactly the goal: no change */
+        ck_assert(!tune_intervals(&attrs, 0.04, 0));
+        /* far too much: half */
+        ck_assert(tune_intervals(&attrs, 1, 0));
+        ck_assert_uint_eq(attrs.sample, 100 * NSEC_PER_MSEC);
+        /* a score of 1.5: 0.5 + 0.5 / 2 */
+        ck_assert(tune_intervals(&attrs, 0.06, 0));
+        ck_assert_uint_eq(attrs.sample / NSEC_PER_USEC, 75000);
+        /* bounded both ways, and by the source */
+        for (unsigned i = 0; i < 20; i++)
+                (void) tune_intervals(&attrs, 0, 0);
+        ck_assert_uint_eq(attrs.sample, 10 * NSEC_PER_SEC);
+        for (unsigned i = 0; i < 40; i++)
+                (void) tune_intervals(&attrs, 1, 20 * NSEC_PER_MSEC);
+        ck_assert_uint_eq(attrs.sample, 20 * NSEC_PER_MSEC);
+        ck_assert_uint_eq(attrs.aggregate / attrs.sample, 20);
+}
+END_TEST
+
+int main(void) {
+        Suite *suite = suite_create("monitor");
+        TCase *tests = tcase_create("loop"), *pure = tcase_create("attributes");
+        SRunner *runner;
+        int failed;
+
+        tcase_add_checked_fixture(tests, set_up, tear_down);
+        tcase_add_test(tests, deadlines);
+        tcase_add_test(tests, early_call_does_nothing);
+        tcase_add_test(tests, late_call_is_counted);
+        tcase_add_test(tests, rate_is_an_exact_fraction);
+        tcase_add_test(tests, end_of_target);
+        tcase_add_test(tests, denied);
+        tcase_add_test(tests, exec_begins_anew);
+        tcase_add_test(tests, exec_while_mapping);
+        tcase_add_test(tests, everything_unmapped);
+        tcase_add_test(tests, untrackable_is_never_hot);
+        tcase_add_test(tests, fatal_error);
+        tcase_add_test(tests, attributes_swap_at_a_tick);
+        tcase_add_test(tests, snapshots_outlive_the_monitor);
+        tcase_add_test(tests, many_targets_share_the_budget);
+        suite_add_tcase(suite, tests);
+        tcase_add_loop_test(pure, attributes_are_checked, 0, 8);
+        tcase_add_test(pure, tuning_follows_the_formula);
+        suite_add_tcase(suite, pure);
+
+        runner = srunner_create(suite);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed ? 1 : 0;
+}
