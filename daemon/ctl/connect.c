@@ -134,6 +134,9 @@ static int monitor_error(const char *name, json_t *parameters) {
         if (streq(name, "SourceUnavailable"))
                 return fail(CTL_REFUSED, "the source '%s' cannot be used here: %s ('udamonctl check' tells more)",
                             text_of(parameters, "source"), text_of(parameters, "reason"));
+        if (streq(name, "RequestInvalid"))
+                return fail(CTL_REFUSED, "the daemon does not accept the value of '%s': %s",
+                            text_of(parameters, "parameter"), text_of(parameters, "reason"));
         if (streq(name, "TooManyMonitors"))
                 return fail(CTL_REFUSED, "the daemon's limit of %" PRIi64 " monitors is reached: stop one first",
                             (int64_t) json_integer_value(json_object_get(parameters, "limit")));

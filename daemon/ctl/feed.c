@@ -26,10 +26,10 @@ struct Feed {
         Connection *connection;
         char *name;
         Frame *partial;
-        bool no_wait;   /* NoSnapshotYet is an error */
         bool started;   /* the call is under way */
         bool ended;     /* its last reply has come */
         nsec_t retry;   /* when to call again; 0: now */
+        uint64_t last;  /* sequence of the last frame handed out */
 };
 
 Feed *feed_free(Feed *feed) {
@@ -85,13 +85,18 @@ int feed_wait_ms(const Feed *feed) {
 static int stream_error(Feed *feed, const char *error, json_t *parameters) {
         json_int_t wait;
 
-        if (feed->no_wait || !streq(error, MONITOR_INTERFACE "NoSnapshotYet"))
+        if (!streq(error, MONITOR_INTERFACE "NoSnapshotYet"))
                 return connection_refused(error, parameters);
 
         wait = json_integer_value(json_object_get(parameters, "wait_ns"));
+        if (wait <= 0) {
+                /* it ended, and there never will be one */
+                feed->ended = true;
+                return FEED_AGAIN;
+        }
         feed->started = false;
         feed->retry = clock_nsec(CLOCK_MONOTONIC) +
-                      CLAMP(wait > 0 ? (nsec_t) wait : 0, RETRY_MIN, RETRY_MAX);
+                      CLAMP((nsec_t) wait, RETRY_MIN, RETRY_MAX);
         return FEED_AGAIN;
 }
 
@@ -109,6 +114,17 @@ static int start_stream(Feed *feed) {
                 return connection_broken(r);
         feed->started = true;
         return FEED_AGAIN;
+}
+
+/* A stream repeats its last snapshot: as a sign of life in a long window, and as its last word. */
+static int hand_out(Feed *feed, Frame **ret) {
+        _cleanup_(frame_freep) Frame *frame = TAKE_PTR(feed->partial);
+
+        if (frame->point.sequence == feed->last)
+                return FEED_AGAIN;
+        feed->last = frame->point.sequence;
+        *ret = TAKE_PTR(frame);
+        return 0;
 }
 
 /* One message of the stream. */
@@ -134,8 +150,7 @@ static int stream_message(Feed *feed, Frame **ret) {
                 return r;
         if (!complete)
                 return FEED_AGAIN;
-        *ret = TAKE_PTR(feed->partial);
-        return 0;
+        return hand_out(feed, ret);
 }
 
 static int stream_step(Feed *feed, Frame **ret) {
@@ -218,16 +233,32 @@ static int recorded_frame(Recording *recording, const Arguments *args, Frame **r
         return r == 0 && !*ret ? fail(CTL_REFUSED, "%s is damaged", args->input) : r;
 }
 
+/* Whether there is a snapshot at all. Without `more` the daemon says so at once; it refuses those of
+ * several parts, which then is as good as a yes. */
+static int require_snapshot(FeedSource *source, const Arguments *args) {
+        _cleanup_json_ json_t *parameters = NULL;
+        _cleanup_free_ char *error = NULL;
+        int r;
+
+        r = wire_client_call(source->connection.client, MONITOR_INTERFACE "GetSnapshot",
+                             name_parameters(args->operand), &parameters, &error);
+        if (r == WIRE_E_ERROR && !streq(error, "org.varlink.service.ExpectedMore"))
+                return connection_refused(error, parameters);
+        return r == 0 || r == WIRE_E_ERROR ? 0 : connection_broken(r);
+}
+
 /* One call without `more` would be refused for large snapshots; so a stream, left after its first
  * frame. */
 static int live_frame(FeedSource *source, const Arguments *args, Frame **ret) {
         _cleanup_(feed_freep) Feed *feed = NULL;
         int r;
 
+        r = args->no_wait ? require_snapshot(source, args) : 0;
+        if (r != 0)
+                return r;
         r = feed_open_stream(&source->connection, args->operand, &feed);
         if (r != 0)
                 return r;
-        feed->no_wait = args->no_wait;
         r = feed_next(feed, ret);
         return r == 0 && !*ret ? fail(CTL_GONE, "the monitor has ended without a snapshot") : r;
 }

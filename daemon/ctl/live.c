@@ -43,7 +43,7 @@ static int print_strip(const Screen *screen, const Frame *frame) {
 
 static int draw(const Screen *screen, const Frame *frame, uint64_t top) {
         const Arguments args = {
-                .sort = SORT_RATE,
+                .sort = SORT_HEAT,
                 .has_top = true,
                 .top = top,
                 .rate = { 0, 1 },

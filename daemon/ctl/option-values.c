@@ -102,7 +102,7 @@ int set_color(void *field, const char *value, char **ret_error) {
 }
 
 int set_sort(void *field, const char *value, char **ret_error) {
-        static const char *const names[] = { "address", "rate", "age", "size" };
+        static const char *const names[] = { "address", "rate", "age", "size", "heat" };
         int r = choose(value, names, ELEMENTSOF(names), ret_error);
 
         if (r < 0)

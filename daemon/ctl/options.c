@@ -66,7 +66,7 @@ static const Option options[] = {
 
         /* what is shown */
         { "sort", 0, "KEY", VERB_REGIONS, set_sort, FIELD(sort),
-          "address (default), rate, age or size; the largest first" },
+          "address (default), or the largest first: rate, age, size, heat (size x rate)" },
         { "top", 0, "N", VERB_REGIONS | VERB_RUN, set_top, FIELD(top),
           "show N regions (run: default 10)" },
         { "min-size", 0, "SIZE", VERB_REGIONS, set_size, FIELD(min_size),

@@ -39,6 +39,7 @@ typedef enum SortKey {
         SORT_RATE,
         SORT_AGE,
         SORT_SIZE,
+        SORT_HEAT, /* size times rate: what a region adds to the working set */
 } SortKey;
 
 #define PIDS_MAX 64

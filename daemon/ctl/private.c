@@ -79,7 +79,8 @@ static int find_daemon(char *path, size_t size) {
 /* Runs in the child. A session of its own: the terminal's Ctrl-C is for the command, not for the
  * daemon, which ends when its connection does. */
 __attribute__((noreturn)) static void become_daemon(const char *path, int fd) {
-        char *argv[] = { (char *) "udamond", (char *) "--connection-fd=3", NULL };
+        /* what it would say about its source and targets comes over the connection */
+        char *argv[] = { (char *) "udamond", (char *) "--connection-fd=3", (char *) "--log-level=error", NULL };
         sigset_t none;
 
         (void) setsid();

@@ -36,7 +36,7 @@ static const char *display_path(const Recording *recording) {
 }
 
 int recording_complain(Recording *recording, const char *what) {
-        int code = sqlite3_errcode(recording->db);
+        int code = sqlite3_errcode(recording->db), e = sqlite3_system_errno(recording->db);
 
         if (code == SQLITE_NOMEM)
                 return -ENOMEM;
@@ -46,9 +46,10 @@ int recording_complain(Recording *recording, const char *what) {
         if (code == SQLITE_CORRUPT)
                 return fail(CTL_REFUSED, "%s is damaged; 'sqlite3 FILE .recover' may save what is left",
                             display_path(recording));
-        if (code == SQLITE_FULL || sqlite3_system_errno(recording->db) == ENOSPC ||
-            sqlite3_system_errno(recording->db) == EFBIG)
+        if (code == SQLITE_FULL)
                 return fail(CTL_REFUSED, "%s: %s: no space left", display_path(recording), what);
+        if (code == SQLITE_IOERR && e > 0)
+                return fail(CTL_REFUSED, "%s: %s: %s", display_path(recording), what, error_text(-e));
         return fail(CTL_REFUSED, "%s: %s: %s", display_path(recording), what, sqlite3_errmsg(recording->db));
 }
 

@@ -2,7 +2,8 @@
 /* Recordings: frames in an SQLite database, which any tool can query.
  *
  *   meta          key, value: monitor, source, granularity, reads_seen (0 or 1), writer (program and
- *                 version), created_ns, and for `run` command and exit_status
+ *                 version), created_ns; from `run` also command, exit_status and context (how the
+ *                 monitor was set up, JSON as in the daemon's interface)
  *   target        id, pid, command: the processes that were watched
  *   mapping       id, name: what regions belong to; '' is other anonymous memory
  *   snapshot      id (1, 2, 3 … in this file), sequence (the daemon's count: a gap is a snapshot that

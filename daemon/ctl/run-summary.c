@@ -13,7 +13,20 @@
 #define ROWS_DEFAULT 16
 #define TOP_DEFAULT 10
 
-/* The last frame that tells something: the very last may have been made after the command's end. */
+/* Some target lived to the end of the window, and something of it could be checked. */
+static bool tells_something(const Frame *frame) {
+        bool running = false;
+
+        for (size_t i = 0; i < frame->n_targets; i++)
+                running = running || streq(frame->targets[i].state, "running");
+        for (size_t i = 0; running && i < frame->n_regions; i++)
+                if (!frame_region_blind(&frame->regions[i]))
+                        return true;
+        return false;
+}
+
+/* The last frame that tells something: the very last is cut off by the command's end. Where there is no
+ * such frame, the last one. */
 static int last_frame(Recording *recording, Frame **ret) {
         for (uint64_t number = recording_count(recording); number > 0; number--) {
                 _cleanup_(frame_freep) Frame *frame = NULL;
@@ -22,20 +35,18 @@ static int last_frame(Recording *recording, Frame **ret) {
                 r = recording_read(recording, number, &frame);
                 if (r != 0)
                         return r;
-                for (size_t i = 0; frame && i < frame->n_regions; i++)
-                        if (!frame_region_blind(&frame->regions[i])) {
-                                *ret = TAKE_PTR(frame);
-                                return 0;
-                        }
+                if (frame && tells_something(frame)) {
+                        *ret = TAKE_PTR(frame);
+                        return 0;
+                }
         }
-        *ret = NULL;
-        return 0;
+        return recording_read(recording, recording_count(recording), ret);
 }
 
 static Arguments summary_arguments(const Arguments *args) {
         Arguments copy = *args;
 
-        copy.sort = SORT_RATE;
+        copy.sort = SORT_HEAT;
         copy.rows = args->rows > 0 ? args->rows : ROWS_DEFAULT;
         copy.top = args->has_top ? args->top : TOP_DEFAULT;
         copy.has_top = true;
@@ -47,6 +58,8 @@ static void print_head(const Screen *screen, const RunSummary *summary) {
         const char *source = recording_meta(summary->recording, "source");
         uint64_t count = recording_count(summary->recording), missed = recording_missed(summary->recording);
         char time[FORMAT_MAX];
+        json_t *item;
+        size_t i;
 
         (void) fprintf(screen->out, "\n%s ran for %s, exit status %d; %" PRIu64 " snapshots, source %s\n",
                        command ? command : "?", format_duration(time, summary->duration), summary->status, count,
@@ -55,6 +68,11 @@ static void print_head(const Screen *screen, const RunSummary *summary) {
                 (void) fprintf(screen->out, "%" PRIu64 " snapshots are missing: udamonctl was too slow for them\n", missed);
         if (recording_failed(summary->recording))
                 (void) fputs("the recording is incomplete: so is what follows\n", screen->out);
+        json_array_foreach(summary->warnings, i, item) {
+                _cleanup_free_ char *text = display_name(json_string_value(item) ? json_string_value(item) : "?", 1000);
+
+                (void) fprintf(screen->out, "note: %s\n", text ? text : "?");
+        }
         if (summary->args->record)
                 (void) fprintf(screen->out, "recorded in %s: see udamonctl heatmap, wss, regions, idle with -i\n",
                                summary->args->record);
@@ -77,7 +95,7 @@ static int print_sections(const Screen *screen, const Arguments *args, const Run
         if (r != 0 || !frame)
                 return r;
 
-        (void) fprintf(screen->out, "\nin snapshot %" PRIu64 ", the last with data:\n", frame->point.sequence);
+        (void) fprintf(screen->out, "\nin snapshot %" PRIu64 ", the last before the end:\n", frame->point.sequence);
         r = view_idle_tables(screen, frame);
         if (r != 0)
                 return r;
@@ -103,11 +121,11 @@ static json_t *summary_json(const Screen *screen, const Arguments *args, const R
 
         if (recording_points(summary->recording, &points, &n) != 0)
                 return NULL;
-        return json_pack("{s:o, s:i, s:I, s:I, s:I, s:b, s:s?, s:o, s:o, s:o, s:o}", "command",
+        return json_pack("{s:o, s:i, s:I, s:I, s:I, s:b, s:s?, s:O, s:o, s:o, s:o, s:o}", "command",
                          json_command(args->command), "exit_status", summary->status, "duration_ns",
                          (json_int_t) summary->duration, "snapshots", (json_int_t) n, "missed_snapshots",
                          (json_int_t) recording_missed(summary->recording), "complete",
-                         !recording_failed(summary->recording), "recording", args->record, "heatmap",
+                         !recording_failed(summary->recording), "recording", args->record, "warnings", summary->warnings, "heatmap",
                          n > 0 ? view_heatmap_json(screen, args, summary->recording) : json_null(), "wss",
                          view_wss_json(args, points, n), "idle", frame ? view_idle_json(frame) : json_null(),
                          "regions", frame ? view_regions_json(args, frame) : json_null());

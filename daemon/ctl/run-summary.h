@@ -2,6 +2,8 @@
 /* What `run` says at the end. */
 #pragma once
 
+#include <jansson.h>
+
 #include "base/clock.h"
 #include "options.h"
 #include "recording.h"
@@ -11,6 +13,7 @@ typedef struct RunSummary {
         Recording *recording;
         int status; /* of the command */
         nsec_t duration;
+        json_t *warnings; /* array of texts; borrowed */
 } RunSummary;
 
 /* Draws heat map, working set, idle times and the hottest regions on standard error (or --report), or

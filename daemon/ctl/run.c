@@ -36,6 +36,7 @@ typedef struct Run {
         int signals;
         nsec_t started;
         nsec_t ended;
+        json_t *warnings; /* what the daemon says about these numbers */
         bool trouble; /* what `run` itself was to do did not work out */
         Progress progress;
 } Run;
@@ -47,6 +48,19 @@ static void run_deinit(Run *run) {
                 connection_close(&run->connection);
         run->recording = recording_close(run->recording);
         closep(&run->signals);
+        json_decref(run->warnings);
+}
+
+/* A recording says how it was made. */
+static int keep_context(Run *run, json_t *monitor) {
+        json_t *warnings = json_object_get(json_object_get(monitor, "runtime"), "warnings");
+        _cleanup_free_ char *context = json_dumps(json_object_get(monitor, "context"), JSON_COMPACT);
+        int r = 0;
+
+        run->warnings = json_is_array(warnings) ? json_incref(warnings) : json_array();
+        if (context)
+                r = recording_set_meta(run->recording, "context", context);
+        return r != 0 ? r : recording_set_meta(run->recording, "command", run->args->command[0]);
 }
 
 /* Any failure before the command runs is one of `run`. */
@@ -70,6 +84,9 @@ static int start_monitor(Run *run) {
                 options.name = slash && slash[1] ? slash + 1 : run->args->command[0];
         }
         r = monitor_request(&run->connection, &options, &reply);
+        if (r != 0)
+                return r;
+        r = keep_context(run, json_object_get(reply, "monitor"));
         if (r != 0)
                 return r;
         name = json_object_get(reply, "name");
@@ -194,9 +211,14 @@ static int report(Run *run, int status) {
                 .recording = run->recording,
                 .status = status,
                 .duration = run->ended - run->started,
+                .warnings = run->warnings,
         };
+        char text[16];
         int r;
 
+        (void) snprintf(text, sizeof(text), "%d", status);
+        if (!recording_failed(run->recording) && recording_set_meta(run->recording, "exit_status", text) != 0)
+                run->trouble = true;
         r = run_summary(&summary);
         if (r != 0)
                 return r < 0 ? r : CTL_RUN;

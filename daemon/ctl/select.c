@@ -44,12 +44,21 @@ static int by_size(const void *a, const void *b) {
         return p > q ? -1 : p < q ? 1 : by_address(a, b);
 }
 
+static int by_heat(const void *a, const void *b) {
+        const FrameRegion *x = *(const FrameRegion *const *) a, *y = *(const FrameRegion *const *) b;
+        double p = frame_region_rate(x) * (double) frame_region_bytes(x);
+        double q = frame_region_rate(y) * (double) frame_region_bytes(y);
+
+        return p > q ? -1 : p < q ? 1 : by_address(a, b);
+}
+
 int selection_init(Selection *selection, const Arguments *args, const Frame *frame) {
         static int (*const orders[])(const void *, const void *) = {
                 [SORT_ADDRESS] = by_address,
                 [SORT_RATE] = by_rate,
                 [SORT_AGE] = by_age,
                 [SORT_SIZE] = by_size,
+                [SORT_HEAT] = by_heat,
         };
 
         *selection = (Selection) { .regions = calloc(frame->n_regions + 1, sizeof(*selection->regions)) };

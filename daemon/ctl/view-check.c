@@ -53,7 +53,7 @@ int view_check(const Screen *screen, json_t *capabilities, bool private) {
 
         (void) fprintf(screen->out, "kernel %s, asked %s\n", text(capabilities, "kernel"),
                        private ? "a private udamond, with your privileges" : "the running udamond");
-        (void) fprintf(screen->out, "source that 'auto' takes: %s: ", text(capabilities, "source"));
+        (void) fprintf(screen->out, "'auto' takes the source %s:\n    ", text(capabilities, "source"));
         print_wrapped(screen, text(capabilities, "source_reason"), 4);
         (void) fputs("\nsources\n", screen->out);
         json_array_foreach(sources, i, item)

@@ -120,12 +120,15 @@ static int probe_soft_dirty(const RootFds *roots, Capability *capability) {
 }
 
 static int probe_clear_refs(const RootFds *roots, Capability *capability) {
-        _cleanup_close_ int clear = openat(roots->proc, "self/clear_refs", O_WRONLY | O_CLOEXEC);
+        static const char cost[] = "the sources softdirty and referenced are missing";
         _cleanup_close_ int smaps = openat(roots->proc, "self/smaps", O_RDONLY | O_CLOEXEC);
+        _cleanup_close_ int clear = openat(roots->proc, "self/clear_refs", O_WRONLY | O_CLOEXEC);
 
+        if (clear < 0 && errno != ENOENT)
+                return found(capability, CAPABILITY_MISSING, cost, "/proc/PID/clear_refs cannot be opened: %s",
+                             error_text(errno));
         if (clear < 0 || smaps < 0)
-                return found(capability, CAPABILITY_MISSING,
-                             "the sources softdirty and referenced are missing",
+                return found(capability, CAPABILITY_MISSING, cost,
                              "no /proc/PID/clear_refs or smaps: the kernel is built without "
                              "CONFIG_PROC_PAGE_MONITOR");
         return found(capability, CAPABILITY_OK, "", "/proc/PID/clear_refs and smaps are there");

@@ -179,8 +179,7 @@ int wire_client_start(WireClient *client, const char *method, json_t *parameters
 }
 
 /* The next message, which stays valid until the next read. */
-static int receive(WireClient *client, const char **ret_text, size_t *ret_size) {
-        nsec_t deadline = deadline_of(client);
+static int receive(WireClient *client, nsec_t deadline, const char **ret_text, size_t *ret_size) {
         int r;
 
         for (;;) {
@@ -201,12 +200,12 @@ static int receive(WireClient *client, const char **ret_text, size_t *ret_size) 
 }
 
 /* A reply that makes no sense means that the next one makes none either. */
-static int next_reply(WireClient *client, VarlinkReply *ret) {
+static int next_reply(WireClient *client, nsec_t deadline, VarlinkReply *ret) {
         const char *text;
         size_t size;
         int r;
 
-        r = receive(client, &text, &size);
+        r = receive(client, deadline, &text, &size);
         if (r == 0) {
                 r = varlink_reply_parse(text, size, ret, NULL);
                 if (r == VARLINK_E_MALFORMED)
@@ -221,8 +220,8 @@ static int next_reply(WireClient *client, VarlinkReply *ret) {
         return r;
 }
 
-int wire_client_next(WireClient *client, bool *ret_continues, json_t **ret_parameters,
-                     char **ret_error_name) {
+static int next(WireClient *client, nsec_t deadline, bool *ret_continues, json_t **ret_parameters,
+                char **ret_error_name) {
         _cleanup_(varlink_reply_deinit) VarlinkReply reply = {};
         int r;
 
@@ -231,7 +230,7 @@ int wire_client_next(WireClient *client, bool *ret_continues, json_t **ret_param
         if (!client->outstanding)
                 return -EINVAL;
 
-        r = next_reply(client, &reply);
+        r = next_reply(client, deadline, &reply);
         if (r != 0)
                 return r;
 
@@ -247,16 +246,24 @@ int wire_client_next(WireClient *client, bool *ret_continues, json_t **ret_param
         return WIRE_E_ERROR;
 }
 
+int wire_client_next(WireClient *client, bool *ret_continues, json_t **ret_parameters,
+                     char **ret_error_name) {
+        return next(client, deadline_of(client), ret_continues, ret_parameters, ret_error_name);
+}
+
 int wire_client_call(WireClient *client, const char *method, json_t *parameters,
                      json_t **ret_parameters, char **ret_error_name) {
+        nsec_t deadline;
         int r;
 
         r = send_call(client, method, parameters, false);
         if (r != 0)
                 return r;
 
+        /* One deadline for all: a timer's signals must not put it off for ever. */
+        deadline = deadline_of(client);
         do
-                r = wire_client_next(client, NULL, ret_parameters, ret_error_name);
+                r = next(client, deadline, NULL, ret_parameters, ret_error_name);
         while (r == -EINTR);
         return r;
 }

@@ -136,7 +136,7 @@ END_TEST
 
 START_TEST(test_output_random) {
         _cleanup_(frame_output_deinit) FrameOutput output = FRAME_OUTPUT_INIT(1 << 20);
-        size_t appended = 0, consumed = 0, size;
+        size_t appended = 0, consumed = 0, wrong = 0, size;
         char piece[50000];
         const char *data;
         Rng rng;
@@ -162,13 +162,14 @@ START_TEST(test_output_random) {
                 while (n > 0 && (data = frame_output_peek(&output, &size))) {
                         size = MIN(size, n);
                         for (size_t i = 0; i < size; i++)
-                                ck_assert_int_eq((unsigned char) data[i], (consumed + i) % 251);
+                                wrong += (unsigned char) data[i] != (consumed + i) % 251;
                         frame_output_consume(&output, size);
                         consumed += size;
                         n -= size;
                 }
                 ck_assert_uint_eq(output.size, appended - consumed);
         }
+        ck_assert_uint_eq(wrong, 0);
 }
 END_TEST
 
