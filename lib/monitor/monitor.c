@@ -211,7 +211,18 @@ static size_t ranges_per_target(const Monitor *m) {
         return MAX(m->attrs.max_regions / 2 / MAX(m->n_targets, (size_t) 1), (size_t) 1);
 }
 
-/* Reads maps: of all targets when the update is due, else of those that have none yet. */
+/* A program that starts maps memory quickly, one that runs seldom: so the size of an address space is
+ * looked at again after one sampling interval, then two, four … up to once per window. Maps that take
+ * long to read, some 0.1 ms per hundred mappings, are read less often than that. */
+static bool map_is_due(const Monitor *m, Target *target, nsec_t now, bool all) {
+        nsec_t window = m->attrs.aggregate * (1 + (target->map ? target->map->n_mappings / 1000 : 0));
+        bool changed = target_look(target, now, m->attrs.sample, MIN(window, m->attrs.update));
+
+        return all || changed || !target->map;
+}
+
+/* Reads maps: of all targets when the update is due, else of those that have none yet or whose size has
+ * changed. */
 static int update_targets(Monitor *m, nsec_t now) {
         AdaptContext context = adapt_context(m, now);
         bool due = now >= m->next_update, updated = false;
@@ -220,7 +231,7 @@ static int update_targets(Monitor *m, nsec_t now) {
         for (size_t i = 0; i < m->n_targets; i++) {
                 Target *target = m->targets[i];
 
-                if (target->state != TARGET_RUNNING || (!due && target->map))
+                if (target->state != TARGET_RUNNING || !map_is_due(m, target, now, due))
                         continue;
                 r = target_update(target, ranges_per_target(m), now);
                 if (r < 0)
@@ -237,17 +248,14 @@ static int update_targets(Monitor *m, nsec_t now) {
 
 static void fill_target(const Monitor *m, Snapshot *snapshot, size_t i, size_t first) {
         SnapshotTarget *to = &snapshot->targets[i];
-        Target *from = m->targets[i];
-
-        if (from->state == TARGET_RUNNING)
-                from->resident = m->source->ops->resident(m->source, from->space);
+        const Target *from = m->targets[i];
 
         *to = (SnapshotTarget) {
                 .id = from->id,
                 .pid = from->pid,
                 .state = from->state,
                 .address_space = from->address_space,
-                .resident = from->resident,
+                .resident = from->size.resident,
                 .map = address_map_ref(from->map),
                 .first_region = first,
                 .n_regions = from->list.n,

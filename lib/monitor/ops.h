@@ -72,6 +72,12 @@ typedef struct SourceCounters {
 typedef struct Source Source;
 typedef struct Space Space;
 
+/* In bytes. */
+typedef struct SpaceSize {
+        uint64_t mapped;
+        uint64_t resident;
+} SpaceSize;
+
 typedef struct SourceOps {
         const char *name;
         Granularity granularity;
@@ -91,8 +97,8 @@ typedef struct SourceOps {
         int (*prepare)(Source *source, Space *space, Sample *samples, size_t n);
         int (*check)(Source *source, Space *space, Sample *samples, size_t n);
 
-        /* Resident bytes of the target, or 0 where not known. Cheap: one small read. */
-        uint64_t (*resident)(Source *source, Space *space);
+        /* How large the address space is; zeros where that is not known. Cheap: one small file. */
+        SpaceSize (*size)(Source *source, Space *space);
 
         void (*free)(Source *source);
 } SourceOps;

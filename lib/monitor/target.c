@@ -53,6 +53,8 @@ static int note_outcome(Target *target, int outcome) {
                 target->address_space++;
                 target->map = address_map_unref(target->map);
                 target->list.n = 0;
+                target->size = (SpaceSize) {};
+                target->next_look = target->look_interval = 0;
                 break;
         }
         return outcome;
@@ -102,6 +104,22 @@ int target_update(Target *target, size_t max_ranges, nsec_t now) {
         address_map_unref(target->map);
         target->map = TAKE_PTR(map);
         return 0;
+}
+
+bool target_look(Target *target, nsec_t now, nsec_t shortest, nsec_t longest) {
+        SpaceSize size;
+
+        if (now < target->next_look)
+                return false;
+
+        size = target->source->ops->size(target->source, target->space);
+        target->look_interval = CLAMP(target->look_interval * 2, shortest, longest);
+        target->next_look = now + target->look_interval;
+        target->size.resident = size.resident;
+        if (size.mapped == target->size.mapped)
+                return false;
+        target->size.mapped = size.mapped;
+        return true;
 }
 
 int target_prepare(Target *target) {

@@ -15,7 +15,9 @@ typedef struct Target {
         char command[TARGET_COMMAND_MAX];
         TargetState state;
         uint32_t address_space;
-        uint64_t resident;
+        SpaceSize size; /* as last seen */
+        nsec_t next_look;     /* when to see whether it has changed */
+        nsec_t look_interval; /* doubles from look to look */
 
         Source *source; /* borrowed */
         Space *space;   /* owned; detached with the target */
@@ -34,6 +36,10 @@ Target *target_free(Target *target);
 /* Reads the map again and fits the regions to at most max_ranges ranges of it. Returns 0, an OPS_E_…
  * outcome (already noted in the target's state) or -errno. */
 int target_update(Target *target, size_t max_ranges, nsec_t now);
+
+/* Reads how large the address space is. A size that has changed means that the map is out of date:
+ * true. */
+bool target_look(Target *target, nsec_t now, nsec_t shortest, nsec_t longest);
 
 /* Opens and closes samples. On OPS_E_REPLACED the history is dropped and the map is read anew by the
  * next update. */

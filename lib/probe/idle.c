@@ -482,8 +482,8 @@ static int idle_map(Source *base, Space *space, AddressMap **ret) {
         return process_map(&space->process, &source->io, &source->hugetlb, ret);
 }
 
-static uint64_t idle_resident(Source *base, Space *space) {
-        return process_resident(&space->process);
+static SpaceSize idle_size(Source *base, Space *space) {
+        return process_size(&space->process);
 }
 
 static void idle_free(Source *base) {
@@ -505,7 +505,7 @@ static const SourceOps idle_ops = {
         .map = idle_map,
         .prepare = idle_prepare,
         .check = idle_check,
-        .resident = idle_resident,
+        .size = idle_size,
         .free = idle_free,
 };
 

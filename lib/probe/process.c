@@ -181,32 +181,33 @@ int process_clear_refs(const Process *process, Io *io, char what) {
         return n < 0 ? outcome((int) n) : 0;
 }
 
-int statm_parse(const char *text, uint64_t *ret_resident) {
+int statm_parse(const char *text, SpaceSize *ret) {
         const char *p = text;
-        uint64_t size, resident;
+        uint64_t mapped, resident;
 
-        if (!scan_decimal(&p, &size) || !scan_char(&p, ' ') || !scan_decimal(&p, &resident))
+        if (!scan_decimal(&p, &mapped) || !scan_char(&p, ' ') || !scan_decimal(&p, &resident))
                 return -EBADMSG;
 
-        *ret_resident = resident;
+        *ret = (SpaceSize) { .mapped = mapped << page_shift(), .resident = resident << page_shift() };
         return 0;
 }
 
-uint64_t process_resident(const Process *process) {
+SpaceSize process_size(const Process *process) {
         _cleanup_close_ int fd = -1;
         char path[32], text[256];
-        uint64_t pages;
+        SpaceSize size = {};
         ssize_t n;
 
         (void) snprintf(path, sizeof(path), "%d/statm", (int) process->ref.pid);
         fd = openat(process->roots->proc, path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
-                return 0;
+                return size;
 
         n = pread_full(fd, text, sizeof(text) - 1, 0);
         if (n <= 0)
-                return 0;
+                return size;
 
         text[n] = '\0';
-        return statm_parse(text, &pages) < 0 ? 0 : pages << page_shift();
+        (void) statm_parse(text, &size);
+        return size;
 }

@@ -48,8 +48,8 @@ int process_map(Process *process, Io *io, const HugetlbDevices *devices, Address
  * process_open_file(). */
 int process_clear_refs(const Process *process, Io *io, char what);
 
-/* Resident bytes; 0 where not known. */
-uint64_t process_resident(const Process *process);
+/* Zeros where it is not known. */
+SpaceSize process_size(const Process *process);
 
-/* Second field of statm, in pages. -EBADMSG. */
-int statm_parse(const char *text, uint64_t *ret_resident);
+/* The first two fields of statm, which are in pages. -EBADMSG. */
+int statm_parse(const char *text, SpaceSize *ret);

@@ -169,8 +169,8 @@ static int referenced_check(Source *base, Space *space, Sample *samples, size_t 
         return r;
 }
 
-static uint64_t referenced_resident(Source *base, Space *space) {
-        return process_resident(&space->process);
+static SpaceSize referenced_size(Source *base, Space *space) {
+        return process_size(&space->process);
 }
 
 static void referenced_free(Source *base) {
@@ -188,7 +188,7 @@ static const SourceOps referenced_ops = {
         .map = referenced_map,
         .prepare = referenced_prepare,
         .check = referenced_check,
-        .resident = referenced_resident,
+        .size = referenced_size,
         .free = referenced_free,
 };
 

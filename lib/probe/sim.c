@@ -155,14 +155,14 @@ static int sim_check(Source *source, Space *space, Sample *samples, size_t n) {
         return 0;
 }
 
-static uint64_t sim_resident(Source *source, Space *space) {
+static SpaceSize sim_size(Source *source, Space *space) {
         SimSource *s = (SimSource *) source;
         uint64_t bytes = 0;
 
         (void) space;
         for (size_t i = 0; i < s->n_areas; i++)
                 bytes += s->areas[i].end - s->areas[i].start;
-        return bytes;
+        return (SpaceSize) { .mapped = bytes, .resident = bytes };
 }
 
 static void sim_free(Source *source) {
@@ -186,7 +186,7 @@ static const SourceOps sim_ops = {
         .map = sim_map,
         .prepare = sim_prepare,
         .check = sim_check,
-        .resident = sim_resident,
+        .size = sim_size,
         .free = sim_free,
 };
 

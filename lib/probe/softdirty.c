@@ -125,8 +125,8 @@ static int softdirty_check(Source *base, Space *space, Sample *samples, size_t n
         return 0;
 }
 
-static uint64_t softdirty_resident(Source *base, Space *space) {
-        return process_resident(&space->process);
+static SpaceSize softdirty_size(Source *base, Space *space) {
+        return process_size(&space->process);
 }
 
 static void softdirty_free(Source *base) {
@@ -144,7 +144,7 @@ static const SourceOps softdirty_ops = {
         .map = softdirty_map,
         .prepare = softdirty_prepare,
         .check = softdirty_check,
-        .resident = softdirty_resident,
+        .size = softdirty_size,
         .free = softdirty_free,
 };
 

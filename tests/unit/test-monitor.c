@@ -17,6 +17,7 @@ typedef struct Script {
         uint64_t map_end;
         uint64_t trials;
         unsigned checks;
+        unsigned looks;
 } Script;
 
 struct Space {
@@ -70,10 +71,12 @@ static int script_check(Source *source, Space *space, Sample *samples, size_t n)
         return s->check_result;
 }
 
-static uint64_t script_resident(Source *source, Space *space) {
-        (void) source;
+static SpaceSize script_size(Source *source, Space *space) {
+        Script *s = (Script *) source;
+
         (void) space;
-        return 4096;
+        s->looks++;
+        return (SpaceSize) { .mapped = s->map_end, .resident = 4096 };
 }
 
 static const SourceOps script_ops = {
@@ -85,7 +88,7 @@ static const SourceOps script_ops = {
         .map = script_map,
         .prepare = script_prepare,
         .check = script_check,
-        .resident = script_resident,
+        .size = script_size,
 };
 
 static Script script;
@@ -209,6 +212,18 @@ START_TEST(exec_while_mapping) {
         script.map_result = 0;
         run(NSEC_PER_SEC / 2);
         ck_assert_uint_gt(monitor_target(monitor, 0)->list.n, 0);
+}
+END_TEST
+
+/* New memory is seen within a window, long before the update interval; and looking rests. */
+START_TEST(growth_is_noticed) {
+        run(5 * NSEC_PER_SEC);
+        script.looks = 0;
+        run(8 * NSEC_PER_SEC);
+        ck_assert_uint_le(script.looks, 5);
+        script.map_end = 201 * MIB;
+        run(2 * MONITOR_ATTRS_DEFAULT.aggregate);
+        ck_assert_uint_eq(region_list_bytes(&monitor_target(monitor, 0)->list), 200 * MIB);
 }
 END_TEST
 
@@ -348,6 +363,7 @@ int main(void) {
         tcase_add_test(tests, denied);
         tcase_add_test(tests, exec_begins_anew);
         tcase_add_test(tests, exec_while_mapping);
+        tcase_add_test(tests, growth_is_noticed);
         tcase_add_test(tests, everything_unmapped);
         tcase_add_test(tests, untrackable_is_never_hot);
         tcase_add_test(tests, fatal_error);

@@ -599,12 +599,12 @@ START_TEST(end_is_noticed) {
         ck_assert_int_eq(source->ops->prepare(source, space, &sample, 1), OPS_E_GONE);
         ck_assert_int_eq(source->ops->map(source, space, &map), OPS_E_GONE);
         ck_assert_int_eq(source->ops->attach(source, FAKE_PID, &other), OPS_E_GONE);
-        ck_assert_uint_eq(source->ops->resident(source, space), 0);
+        ck_assert_uint_eq(source->ops->size(source, space).resident, 0);
 }
 END_TEST
 
 START_TEST(resident_is_read) {
-        ck_assert_uint_eq(source->ops->resident(source, space), UINT64_C(100) << page_shift());
+        ck_assert_uint_eq(source->ops->size(source, space).resident, UINT64_C(100) << page_shift());
 }
 END_TEST
 

@@ -93,12 +93,13 @@ START_TEST(malformed_smaps) {
 END_TEST
 
 START_TEST(statm_text) {
-        uint64_t resident = 0;
+        SpaceSize size = {};
 
-        ck_assert_int_eq(statm_parse("100 42 3 1 0 5 0\n", &resident), 0);
-        ck_assert_uint_eq(resident, 42);
-        ck_assert_int_eq(statm_parse("100\n", &resident), -EBADMSG);
-        ck_assert_int_eq(statm_parse("", &resident), -EBADMSG);
+        ck_assert_int_eq(statm_parse("100 42 3 1 0 5 0\n", &size), 0);
+        ck_assert_uint_eq(size.resident, 42 * PAGE);
+        ck_assert_uint_eq(size.mapped, 100 * PAGE);
+        ck_assert_int_eq(statm_parse("100\n", &size), -EBADMSG);
+        ck_assert_int_eq(statm_parse("", &size), -EBADMSG);
 }
 END_TEST
 
@@ -210,7 +211,7 @@ START_TEST(referenced_sees_how_much) {
                 ck_assert_uint_ge(sample.hits, amounts[i] * 4u);
                 ck_assert_uint_le(sample.hits, amounts[i] * 4u + 16);
         }
-        ck_assert_uint_gt(source->ops->resident(source, space), AREA_PAGES * PAGE);
+        ck_assert_uint_gt(source->ops->size(source, space).resident, AREA_PAGES * PAGE);
         source->ops->detach(source, space);
         source_free(source);
         child_stop(&child);

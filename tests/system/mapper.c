@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A target for the system tests: holds memory, forks, execs, and maps and unmaps on demand. */
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAGE ((size_t) 4096)
+
+static volatile sig_atomic_t wanted;
+
+static void on_signal(int number) {
+        wanted = number;
+}
+
+/* One write() for one line: several processes share the pipe. */
+static void say(const char *what, long number) {
+        char line[64];
+        int n = snprintf(line, sizeof(line), "%s %ld\n", what, number);
+
+        if (write(STDOUT_FILENO, line, (size_t) n) != n)
+                _exit(1);
+}
+
+static void nap(long milliseconds) {
+        struct timespec t = { .tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000 };
+
+        (void) nanosleep(&t, NULL);
+}
+
+static char *map(size_t size, int protection) {
+        char *memory = mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        if (memory == MAP_FAILED) {
+                perror("mmap");
+                exit(1);
+        }
+        return memory;
+}
+
+static void touch(char *memory, size_t size) {
+        for (size_t i = 0; i < size; i += PAGE)
+                memory[i]++;
+}
+
+/* hold BYTES [PROGRAM ARGUMENT...]: touches its memory every 20 ms. SIGUSR2: forks a process that does
+ * the same. SIGUSR1: becomes PROGRAM. Every process says its pid. */
+static int hold(size_t size, char **program) {
+        char *memory = map(size, PROT_READ | PROT_WRITE);
+
+        (void) signal(SIGUSR1, on_signal);
+        (void) signal(SIGUSR2, on_signal);
+        touch(memory, size);
+        say("pid", getpid());
+
+        for (;;) {
+                touch(memory, size);
+                nap(20);
+                if (wanted == SIGUSR2 && fork() == 0) {
+                        (void) prctl(PR_SET_PDEATHSIG, 0);
+                        say("pid", getpid());
+                }
+                if (wanted == SIGUSR1 && program[0]) {
+                        (void) execv(program[0], program);
+                        perror(program[0]);
+                        return 1;
+                }
+                wanted = 0;
+        }
+}
+
+/* many AREAS: that many mappings which the kernel cannot join, held. */
+static int many(long areas) {
+        for (long i = 0; i < areas; i++)
+                touch(map(4 * PAGE, i % 2 ? PROT_READ | PROT_WRITE : PROT_READ | PROT_WRITE | PROT_EXEC), 4 * PAGE);
+        say("pid", getpid());
+        for (;;)
+                nap(1000);
+}
+
+/* churn AREAS: maps and unmaps so many areas, up to 2,000 at a time, then holds. */
+static int churn(long areas) {
+        enum { ALIVE = 2000 };
+        static char *alive[ALIVE];
+        static size_t sizes[ALIVE];
+
+        say("pid", getpid());
+        for (long i = 0; i < areas; i++) {
+                size_t slot = (size_t) (i * 7919 % ALIVE);
+
+                if (alive[slot] && munmap(alive[slot], sizes[slot]) < 0)
+                        return 1;
+                sizes[slot] = PAGE * (1 + (size_t) (i % 16));
+                alive[slot] = map(sizes[slot], i % 2 ? PROT_READ | PROT_WRITE : PROT_READ | PROT_WRITE | PROT_EXEC);
+                touch(alive[slot], sizes[slot]);
+                if (i % 200 == 0)
+                        nap(10);
+        }
+        say("done", areas);
+        for (;;)
+                nap(1000);
+}
+
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+typedef struct Range {
+        uintptr_t start;
+        uintptr_t end;
+} Range;
+
+#define RANGES_MAX 64
+
+__attribute__((always_inline)) static inline long call6(long number, long a, long b, long c, long d, long e, long f) {
+        register long r10 __asm__("r10") = d;
+        register long r8 __asm__("r8") = e;
+        register long r9 __asm__("r9") = f;
+        long r;
+
+        __asm__ volatile("syscall" : "=a"(r) : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                         : "rcx", "r11", "memory");
+        return r;
+}
+
+__attribute__((always_inline)) static inline void raw_nap(long seconds) {
+        struct timespec t = { .tv_sec = seconds };
+
+        (void) call6(SYS_nanosleep, (long) &t, 0, 0, 0, 0, 0);
+}
+
+/* Neither libc nor thread-local storage is there any more: system calls only. */
+__attribute__((noinline, no_stack_protector, noreturn)) static void strip(const Range *ranges, size_t n, size_t size) {
+        char done = '!';
+
+        for (size_t i = 0; i < n; i++)
+                (void) call6(SYS_munmap, (long) ranges[i].start, (long) (ranges[i].end - ranges[i].start), 0, 0, 0, 0);
+        raw_nap(3);
+        for (;;) {
+                long memory = call6(SYS_mmap, 0, (long) size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+                for (size_t i = 0; i < size; i += PAGE)
+                        ((volatile char *) memory)[i] = 1;
+                (void) call6(SYS_write, 1, (long) &done, 1, 0, 0, 0);
+                done = '\n';
+                for (;;) {
+                        for (size_t i = 0; i < size; i += PAGE)
+                                ((volatile char *) memory)[i] = 1;
+                        raw_nap(0);
+                        struct timespec t = { .tv_nsec = 20000000 };
+                        (void) call6(SYS_nanosleep, (long) &t, 0, 0, 0, 0, 0);
+                }
+        }
+}
+
+/* strip BYTES: unmaps all but the code it runs and its stack, and after 3 s maps and touches so much. */
+static int strip_all(size_t size) {
+        Range ranges[RANGES_MAX];
+        uintptr_t here = (uintptr_t) &strip;
+        char line[512];
+        size_t n = 0;
+        FILE *maps;
+
+        touch(map(size, PROT_READ | PROT_WRITE), size);
+        say("pid", getpid());
+        nap(1500);
+        maps = fopen("/proc/self/maps", "re");
+        if (!maps)
+                return 1;
+        while (n < RANGES_MAX && fgets(line, sizeof(line), maps)) {
+                unsigned long start, end;
+
+                if (sscanf(line, "%lx-%lx", &start, &end) != 2 || strstr(line, "[stack]") || strstr(line, "[v"))
+                        continue;
+                if (here < start || here >= end)
+                        ranges[n++] = (Range) { start, end };
+        }
+        strip(ranges, n, size);
+}
+#else
+static int strip_all(size_t size) {
+        (void) size;
+        return 77;
+}
+#endif
+
+int main(int argc, char **argv) {
+        long number;
+
+        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (argc < 3)
+                return 2;
+        number = atol(argv[2]);
+        if (number <= 0)
+                return 2;
+
+        if (strcmp(argv[1], "hold") == 0)
+                return hold((size_t) number, argv + 3);
+        if (strcmp(argv[1], "many") == 0)
+                return many(number);
+        if (strcmp(argv[1], "churn") == 0)
+                return churn(number);
+        if (strcmp(argv[1], "strip") == 0)
+                return strip_all((size_t) number);
+        return 2;
+}
