@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "log.h"
 
 /* A map that is read in vain every second costs little; a child that is noticed late is lost. */
@@ -83,7 +84,7 @@ static void wake(Engine *e) {
 }
 
 /* A process becomes a target (follow_add_t). */
-static int add_target(void *userdata, const PidRef *ref, const ProcStat *stat, uint64_t *ret_target) {
+static int add_target(void *userdata, const PidRef *ref, const ProcStat *stat, bool named, uint64_t *ret_target) {
         Engine *e = userdata;
         Space *space;
         int r;
@@ -102,16 +103,21 @@ static int add_target(void *userdata, const PidRef *ref, const ProcStat *stat, u
                 return r;
 
         wake(e);
-        log_info("monitor '%s': watching %s (pid %d)", e->config.name, stat->comm, (int) ref->pid);
+        /* children come and go by the thousand: that is no news */
+        log_message(named ? LOG_INFO : LOG_DEBUG, "monitor '%s': watching %s (pid %d)", e->config.name, stat->comm,
+                    (int) ref->pid);
         return 0;
 }
 
-static void log_ended(const Engine *e, const Target *target) {
+static void log_ended(Engine *e, const Target *target) {
+        const Followed *followed = follower_find(&e->follower, target->id);
+
         if (target->state == TARGET_DENIED)
                 log_warning("monitor '%s': may not look at %s (pid %d) any more", e->config.name, target->command,
                             (int) target->pid);
         else
-                log_info("monitor '%s': %s (pid %d) has ended", e->config.name, target->command, (int) target->pid);
+                log_message(followed && followed->named ? LOG_INFO : LOG_DEBUG, "monitor '%s': %s (pid %d) has ended",
+                            e->config.name, target->command, (int) target->pid);
 }
 
 /* Targets that have gone are let go once their last window has been published. */
@@ -167,13 +173,37 @@ static void take_snapshot(Engine *e) {
         drop_ended(e);
 }
 
+/* Where a check costs time in proportion to the target, the pace follows the cost: no more than this
+ * share of a CPU, however large the target is. */
+#define CPU_SHARE_MAX 0.05
+
+static void respect_cost(Engine *e, nsec_t cost) {
+        MonitorAttrs attrs = *monitor_attrs(e->monitor);
+        nsec_t least = (nsec_t) ((double) cost / CPU_SHARE_MAX);
+        uint64_t samples = attrs.aggregate / attrs.sample;
+        char a[FORMAT_MAX], b[FORMAT_MAX];
+
+        if (e->source->ops->page_cost || attrs.sample >= least)
+                return;
+
+        attrs.sample = MIN(2 * least, NSEC_PER_MINUTE);
+        attrs.aggregate = attrs.sample * MIN(samples, UINT64_C(5));
+        attrs.update = MAX(attrs.update, attrs.aggregate);
+        if (monitor_attrs_validate(&attrs, NULL) < 0)
+                return;
+        log_notice("monitor '%s': one check of all targets took %s of CPU: the sampling interval becomes %s",
+                   e->config.name, format_duration(a, cost), format_duration(b, attrs.sample));
+        monitor_set_attrs(e->monitor, &attrs);
+}
+
 static int on_step(sd_event_source *s, uint64_t usec, void *userdata) {
         Engine *e = userdata;
-        nsec_t next;
+        nsec_t next, cpu = clock_nsec(CLOCK_THREAD_CPUTIME_ID);
         int r;
 
         (void) usec;
         r = monitor_step(e->monitor, clock_nsec(CLOCK_MONOTONIC), &next);
+        respect_cost(e, clock_nsec(CLOCK_THREAD_CPUTIME_ID) - cpu);
         if (r >= 0 && monitor_n_targets(e->monitor) > 0) {
                 /* round up: a wake-up just before the deadline would do nothing */
                 r = sd_event_source_set_time(s, (next + NSEC_PER_USEC - 1) / NSEC_PER_USEC);

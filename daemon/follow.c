@@ -51,7 +51,8 @@ static int reserve_followed(Follower *f) {
 }
 
 /* Offers a process; forgets about it where it has gone meanwhile or is another one by now. */
-static int offer(Follower *f, const ProcStat *stat, bool children, follow_add_t add, void *userdata) {
+static int offer(Follower *f, const ProcStat *stat, bool children, bool named, follow_add_t add,
+                 void *userdata) {
         PidRef ref;
         uint64_t target;
         int r;
@@ -63,7 +64,7 @@ static int offer(Follower *f, const ProcStat *stat, bool children, follow_add_t 
         if (r != 0)
                 return r;
 
-        r = ref.start_time == stat->start_time ? add(userdata, &ref, stat, &target) : PIDREF_E_GONE;
+        r = ref.start_time == stat->start_time ? add(userdata, &ref, stat, named, &target) : PIDREF_E_GONE;
         if (r != 0) {
                 pidref_close(&ref);
                 return r;
@@ -74,6 +75,7 @@ static int offer(Follower *f, const ProcStat *stat, bool children, follow_add_t 
                 .target = target,
                 .address_space = 1,
                 .children = children,
+                .named = named,
         };
         return 0;
 }
@@ -85,7 +87,7 @@ int follower_add_pid(Follower *f, pid_t pid, bool children, follow_add_t add, vo
         r = proc_stat_read(f->roots, pid, &stat);
         if (r != 0)
                 return r;
-        return offer(f, &stat, children, add, userdata);
+        return offer(f, &stat, children, true, add, userdata);
 }
 
 /* What may be watched of what was read: kernel threads have no memory of their own, zombies none left. */
@@ -138,7 +140,7 @@ static int look_at(Follower *f, pid_t pid, ScanFor what, follow_add_t add, void 
                 return r;
         if (!is_wanted(f, &stat, what, &children))
                 return 0;
-        return offer(f, &stat, children, add, userdata);
+        return offer(f, &stat, children, what == SCAN_COMMANDS, add, userdata);
 }
 
 /* Reads the whole of /proc. A process that vanishes under way, or may not be looked at, is passed over;

@@ -15,6 +15,7 @@ typedef struct Followed {
         uint64_t target; /* the monitor's id for it */
         uint32_t address_space; /* as last seen, to notice an exec */
         bool children;   /* whether what it forks is followed, too */
+        bool named;      /* by pid or command; otherwise it is the child of one that is followed */
 } Followed;
 
 typedef struct Follower {
@@ -28,8 +29,9 @@ typedef struct Follower {
 } Follower;
 
 /* Called for every process that shall become a target. Takes over ref when it returns 0 and sets
- * *ret_target. Positive: not now (gone, denied …), ref stays the caller's. Negative: fatal. */
-typedef int (*follow_add_t)(void *userdata, const PidRef *ref, const ProcStat *stat, uint64_t *ret_target);
+ * *ret_target. `named`: not found as somebody's child. Positive: not now (gone, denied …), ref stays the caller's. Negative: fatal. */
+typedef int (*follow_add_t)(void *userdata, const PidRef *ref, const ProcStat *stat, bool named,
+                            uint64_t *ret_target);
 
 void follower_init(Follower *follower, const RootFds *roots, const TargetConfig *specs, size_t n_specs);
 void follower_deinit(Follower *follower);

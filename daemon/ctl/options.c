@@ -42,7 +42,7 @@ static const Option options[] = {
         { "aggregate", 'a', "TIME", VERBS_MONITOR, set_time, FIELD(monitor.aggregate),
           "aggregation interval: one snapshot each (default 2s)" },
         { "update", 'u', "TIME", VERBS_MONITOR, set_time, FIELD(monitor.update),
-          "how often the address map is read again (default 10s)" },
+          "how often the address map is read again (default 10s; run: --aggregate)" },
         { "intervals", 0, "S,A,U", VERBS_MONITOR, set_intervals, FIELD(monitor),
           "the three intervals at once, such as 50ms,1s,10s" },
         { "auto-intervals", 0, NULL, VERBS_MONITOR, set_flag, FIELD(monitor.auto_intervals),

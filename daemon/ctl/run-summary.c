@@ -13,21 +13,27 @@
 #define ROWS_DEFAULT 16
 #define TOP_DEFAULT 10
 
-/* Some target lived to the end of the window, and something of it could be checked. */
+/* Something in it could be checked. */
 static bool tells_something(const Frame *frame) {
-        bool running = false;
-
-        for (size_t i = 0; i < frame->n_targets; i++)
-                running = running || streq(frame->targets[i].state, "running");
-        for (size_t i = 0; running && i < frame->n_regions; i++)
+        for (size_t i = 0; i < frame->n_regions; i++)
                 if (!frame_region_blind(&frame->regions[i]))
                         return true;
         return false;
 }
 
-/* The last frame that tells something: the very last is cut off by the command's end. Where there is no
- * such frame, the last one. */
+/* Some target lived to the end of the window. */
+static bool is_whole(const Frame *frame) {
+        for (size_t i = 0; i < frame->n_targets; i++)
+                if (streq(frame->targets[i].state, "running"))
+                        return true;
+        return false;
+}
+
+/* The last frame that tells something. The very last one is cut off by the command's end: it is taken
+ * only where there is no other. NULL when nothing could be checked in any. */
 static int last_frame(Recording *recording, Frame **ret) {
+        _cleanup_(frame_freep) Frame *spare = NULL;
+
         for (uint64_t number = recording_count(recording); number > 0; number--) {
                 _cleanup_(frame_freep) Frame *frame = NULL;
                 int r;
@@ -35,12 +41,17 @@ static int last_frame(Recording *recording, Frame **ret) {
                 r = recording_read(recording, number, &frame);
                 if (r != 0)
                         return r;
-                if (frame && tells_something(frame)) {
+                if (!frame || !tells_something(frame))
+                        continue;
+                if (is_whole(frame)) {
                         *ret = TAKE_PTR(frame);
                         return 0;
                 }
+                if (!spare)
+                        spare = TAKE_PTR(frame);
         }
-        return recording_read(recording, recording_count(recording), ret);
+        *ret = TAKE_PTR(spare);
+        return 0;
 }
 
 static Arguments summary_arguments(const Arguments *args) {
@@ -92,7 +103,7 @@ static int print_sections(const Screen *screen, const Arguments *args, const Run
                 return r;
         (void) fputc('\n', screen->out);
         r = view_wss(screen, args, points, n);
-        if (r != 0 || !frame)
+        if (r != 0)
                 return r;
 
         (void) fprintf(screen->out, "\nin snapshot %" PRIu64 ", the last before the end:\n", frame->point.sequence);
@@ -136,21 +147,17 @@ static void advise(const RunSummary *summary) {
         nsec_t window = MAX(summary->duration / 10, 10 * NSEC_PER_MSEC);
 
         window -= window % (10 * NSEC_PER_MSEC);
-        tell("'%s' ended after %s, before its first window closed: nothing was measured. Make the windows "
-             "shorter, such as --sample %s --aggregate %s", summary->args->command[0],
+        tell("'%s' ended after %s, before a window closed: nothing was measured. Make the windows shorter, "
+             "such as --sample %s --aggregate %s", summary->args->command[0],
              format_duration(ran, summary->duration), format_duration(sample, window / 10),
              format_duration(aggregate, window));
 }
 
-static int print_to(FILE *out, const RunSummary *summary) {
+static int print_to(FILE *out, const RunSummary *summary, const Frame *frame) {
         const Arguments args = summary_arguments(summary->args);
-        _cleanup_(frame_freep) Frame *frame = NULL;
         Screen screen = screen_for(out, &args);
         int r;
 
-        r = last_frame(summary->recording, &frame);
-        if (r != 0)
-                return r;
         if (args.json)
                 return print_json(summary_json(&screen, &args, summary, frame));
         r = print_sections(&screen, &args, summary, frame);
@@ -159,26 +166,30 @@ static int print_to(FILE *out, const RunSummary *summary) {
         return r;
 }
 
-static int print_to_file(const char *path, const RunSummary *summary) {
+static int print_to_file(const char *path, const RunSummary *summary, const Frame *frame) {
         FILE *out = fopen(path, "we");
         int r;
 
         if (!out)
                 return fail(CTL_REFUSED, "cannot write %s: %s", path, error_text(-errno));
-        r = print_to(out, summary);
+        r = print_to(out, summary, frame);
         if (fclose(out) == EOF && r == 0)
                 return fail(CTL_REFUSED, "cannot write %s: %s", path, error_text(-errno));
         return r;
 }
 
 int run_summary(const RunSummary *summary) {
-        bool empty = recording_count(summary->recording) == 0;
+        _cleanup_(frame_freep) Frame *frame = NULL;
+        int r;
 
-        if (empty)
+        r = last_frame(summary->recording, &frame);
+        if (r != 0)
+                return r;
+        if (!frame)
                 advise(summary);
-        if (empty && !summary->args->json)
+        if (!frame && !summary->args->json)
                 return 0;
         if (summary->args->report && !summary->args->json)
-                return print_to_file(summary->args->report, summary);
-        return print_to(stderr, summary);
+                return print_to_file(summary->args->report, summary, frame);
+        return print_to(stderr, summary, frame);
 }

@@ -25,6 +25,9 @@
 /* After the command's end, the daemon may still have a last snapshot to send. */
 #define DRAIN_MS 250
 
+/* The daemon's, where --aggregate is not given. */
+#define AGGREGATE_DEFAULT (2 * NSEC_PER_SEC)
+
 typedef struct Run {
         const Arguments *args;
         Command command;
@@ -77,6 +80,9 @@ static int start_monitor(Run *run) {
         if (r != 0)
                 return r;
 
+        /* a program grows most in its first seconds */
+        if (options.update == 0)
+                options.update = options.aggregate > 0 ? MAX(options.aggregate, options.sample) : AGGREGATE_DEFAULT;
         options.pids[options.n_pids++] = run->command.pid;
         if (!options.name) {
                 const char *slash = strrchr(run->args->command[0], '/');

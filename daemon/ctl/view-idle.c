@@ -133,8 +133,10 @@ int view_idle_tables(const Screen *screen, const Frame *frame) {
                 return r;
         (void) fputs("idle: mapped memory in which no check found an access, and for how long that has been so\n\n",
                      screen->out);
-        print_cumulative(screen, &idle);
-        print_percentiles(screen, &idle);
+        if (idle.bytes > 0) {
+                print_cumulative(screen, &idle);
+                print_percentiles(screen, &idle);
+        }
         print_doubts(screen, frame, &idle);
         return 0;
 }

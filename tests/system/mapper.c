@@ -76,7 +76,7 @@ static int hold(size_t size, char **program) {
 }
 
 /* many AREAS: that many mappings which the kernel cannot join, held. */
-static int many(long areas) {
+__attribute__((noreturn)) static void many(long areas) {
         for (long i = 0; i < areas; i++)
                 touch(map(4 * PAGE, i % 2 ? PROT_READ | PROT_WRITE : PROT_READ | PROT_WRITE | PROT_EXEC), 4 * PAGE);
         say("pid", getpid());
@@ -126,41 +126,30 @@ __attribute__((always_inline)) static inline long call6(long number, long a, lon
         return r;
 }
 
-__attribute__((always_inline)) static inline void raw_nap(long seconds) {
-        struct timespec t = { .tv_sec = seconds };
-
-        (void) call6(SYS_nanosleep, (long) &t, 0, 0, 0, 0, 0);
-}
-
 /* Neither libc nor thread-local storage is there any more: system calls only. */
 __attribute__((noinline, no_stack_protector, noreturn)) static void strip(const Range *ranges, size_t n, size_t size) {
-        char done = '!';
+        struct timespec soon = { .tv_nsec = 20000000 }, later = { .tv_sec = 3 };
+        long memory;
 
         for (size_t i = 0; i < n; i++)
                 (void) call6(SYS_munmap, (long) ranges[i].start, (long) (ranges[i].end - ranges[i].start), 0, 0, 0, 0);
-        raw_nap(3);
-        for (;;) {
-                long memory = call6(SYS_mmap, 0, (long) size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        (void) call6(SYS_nanosleep, (long) &later, 0, 0, 0, 0, 0);
 
+        memory = call6(SYS_mmap, 0, (long) size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        (void) call6(SYS_write, STDOUT_FILENO, (long) "again 1\n", 8, 0, 0, 0);
+        for (;;) {
                 for (size_t i = 0; i < size; i += PAGE)
                         ((volatile char *) memory)[i] = 1;
-                (void) call6(SYS_write, 1, (long) &done, 1, 0, 0, 0);
-                done = '\n';
-                for (;;) {
-                        for (size_t i = 0; i < size; i += PAGE)
-                                ((volatile char *) memory)[i] = 1;
-                        raw_nap(0);
-                        struct timespec t = { .tv_nsec = 20000000 };
-                        (void) call6(SYS_nanosleep, (long) &t, 0, 0, 0, 0, 0);
-                }
+                (void) call6(SYS_nanosleep, (long) &soon, 0, 0, 0, 0, 0);
         }
 }
 
-/* strip BYTES: unmaps all but the code it runs and its stack, and after 3 s maps and touches so much. */
+/* strip BYTES: unmaps all but its own code and stack, and 3 s later maps and touches so much. Needs
+ * GLIBC_TUNABLES=glibc.pthread.rseq=0: else the kernel kills it for its missing thread area. */
 static int strip_all(size_t size) {
         Range ranges[RANGES_MAX];
-        uintptr_t here = (uintptr_t) &strip;
-        char line[512];
+        char line[512], self[400];
+        ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
         size_t n = 0;
         FILE *maps;
 
@@ -168,14 +157,14 @@ static int strip_all(size_t size) {
         say("pid", getpid());
         nap(1500);
         maps = fopen("/proc/self/maps", "re");
-        if (!maps)
+        if (!maps || length <= 0)
                 return 1;
+        self[length] = 0;
         while (n < RANGES_MAX && fgets(line, sizeof(line), maps)) {
                 unsigned long start, end;
 
-                if (sscanf(line, "%lx-%lx", &start, &end) != 2 || strstr(line, "[stack]") || strstr(line, "[v"))
-                        continue;
-                if (here < start || here >= end)
+                if (sscanf(line, "%lx-%lx", &start, &end) == 2 && !strstr(line, self) && !strstr(line, "[stack]") &&
+                    !strstr(line, "[v"))
                         ranges[n++] = (Range) { start, end };
         }
         strip(ranges, n, size);
@@ -200,7 +189,7 @@ int main(int argc, char **argv) {
         if (strcmp(argv[1], "hold") == 0)
                 return hold((size_t) number, argv + 3);
         if (strcmp(argv[1], "many") == 0)
-                return many(number);
+                many(number);
         if (strcmp(argv[1], "churn") == 0)
                 return churn(number);
         if (strcmp(argv[1], "strip") == 0)

@@ -134,7 +134,7 @@ START_TEST(messages) {
                 { { "start", "--pid", "1", "--regions", "10,3" }, "--regions: the minimum (10) is above the maximum (3)" },
                 { { "start", "--pid", "1", "--sample", "100" }, "'100' has no unit (did you mean 100ms or 100s?)" },
                 { { "start", "--pid", "1", "--sampel", "100ms" }, "unknown option '--sampel' (did you mean --sample?)" },
-                { { "regions", "--sort", "rat" }, "'rat' is none of: address, rate, age, size (did you mean rate?)" },
+                { { "regions", "--sort", "rat" }, "'rat' is none of: address, rate, age, size, heat (did you mean rate?)" },
                 { { "region" }, "unknown verb 'region' (did you mean regions?)" },
                 { { "frobnicate" }, "unknown verb 'frobnicate'; 'udamonctl --help' lists them" },
                 { { "--json", "status" }, "the verb comes first: udamonctl VERB --json" },
