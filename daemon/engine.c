@@ -282,8 +282,8 @@ static int add_pid(Engine *e, const TargetConfig *spec, char **ret_error) {
                                   "no permission to look at process %d (that needs root, or CAP_SYS_PTRACE and "
                                   "CAP_SYS_ADMIN)", pid);
         case -EINVAL:
-                return error_setf(ret_error, ENGINE_E_TARGET, "process %d is a kernel thread: it has no memory of its own",
-                                  pid);
+                return error_setf(ret_error, ENGINE_E_TARGET,
+                                  "process %d is a kernel thread: it has no memory of its own", pid);
         }
         return r;
 }

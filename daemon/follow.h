@@ -29,7 +29,8 @@ typedef struct Follower {
 } Follower;
 
 /* Called for every process that shall become a target. Takes over ref when it returns 0 and sets
- * *ret_target. `named`: not found as somebody's child. Positive: not now (gone, denied …), ref stays the caller's. Negative: fatal. */
+ * *ret_target. `named`: not found as somebody's child. Positive: not now (gone, denied …), ref stays the
+ * caller's. Negative: fatal. */
 typedef int (*follow_add_t)(void *userdata, const PidRef *ref, const ProcStat *stat, bool named,
                             uint64_t *ret_target);
 

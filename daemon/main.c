@@ -163,6 +163,7 @@ typedef struct Daemon {
         Capabilities *caps;
         Manager manager;
         MethodsContext methods;
+        ControlConfig control_config;
         Control *control;
 } Daemon;
 
@@ -231,15 +232,24 @@ static void start_monitors(Daemon *d, const Config *config) {
 }
 
 static void log_capabilities(const Capabilities *caps) {
-        log_info("kernel %s, source %s: %s", caps->kernel, source_kind_name(caps->best), caps->sources[caps->best].reason);
+        log_info("kernel %s, source %s: %s", caps->kernel, source_kind_name(caps->best),
+                 caps->sources[caps->best].reason);
         for (size_t i = 0; i < caps->n_items; i++)
                 if (*caps->items[i].cost)
                         log_message(arg_connection_fd >= 0 ? LOG_DEBUG : LOG_NOTICE, "%s: %s; %s", caps->items[i].name,
                                     caps->items[i].detail, caps->items[i].cost);
 }
 
-static int set_up(Daemon *d, const Config *config, char **ret_error) {
-        ControlConfig control = {
+static int set_up_control(Daemon *d, char **ret_error) {
+        int r;
+
+        d->methods = (MethodsContext) {
+                .manager = &d->manager,
+                .started = clock_nsec(CLOCK_MONOTONIC),
+                .config_file = arg_config,
+        };
+        access_init(&d->methods.access);
+        d->control_config = (ControlConfig) {
                 .info = &methods_service,
                 .methods = methods_table,
                 .n_methods = methods_n,
@@ -247,7 +257,15 @@ static int set_up(Daemon *d, const Config *config, char **ret_error) {
                 .log = on_log,
                 .userdata = &d->methods,
         };
-        static ControlConfig kept;
+
+        r = control_new(d->event, &d->control_config, &d->control);
+        if (r < 0)
+                return r;
+        d->methods.control = d->control;
+        return listen_on(d, ret_error);
+}
+
+static int set_up(Daemon *d, const Config *config, char **ret_error) {
         int r;
 
         r = root_fds_open(&d->roots, "");
@@ -264,19 +282,7 @@ static int set_up(Daemon *d, const Config *config, char **ret_error) {
                 return r;
         log_capabilities(d->caps);
 
-        d->methods = (MethodsContext) {
-                .manager = &d->manager,
-                .started = clock_nsec(CLOCK_MONOTONIC),
-                .config_file = arg_config,
-        };
-        access_init(&d->methods.access);
-        kept = control;
-        r = control_new(d->event, &kept, &d->control);
-        if (r < 0)
-                return r;
-        d->methods.control = d->control;
-
-        r = listen_on(d, ret_error);
+        r = set_up_control(d, ret_error);
         if (r == 0 && config)
                 start_monitors(d, config);
         return r;

@@ -166,8 +166,8 @@ static size_t report_targets(Writer *w, const Monitor *monitor) {
         for (size_t i = 0; i < monitor_n_targets(monitor); i++) {
                 const Target *t = monitor_target(monitor, i);
 
-                report_target(w, &(TargetView) { t->id, t->pid, t->command, t->state, t->address_space, t->size.resident,
-                                                 t->list.n });
+                report_target(w, &(TargetView) { t->id, t->pid, t->command, t->state, t->address_space,
+                                                 t->size.resident, t->list.n });
                 regions += t->list.n;
         }
         writer_close(w);

@@ -94,7 +94,8 @@ static int read_targets(const json_t *list, MonitorConfig *config, char **ret_er
                 return -ENOMEM;
 
         for (; config->n_targets < n; config->n_targets++) {
-                r = read_target(json_array_get(list, config->n_targets), &config->targets[config->n_targets], ret_error);
+                r = read_target(json_array_get(list, config->n_targets), &config->targets[config->n_targets],
+                                ret_error);
                 if (r != 0)
                         return r;
         }
@@ -191,7 +192,8 @@ static int check_name(const char *name, const char **ret_field, char **ret_error
                 return 0;
         *ret_field = "name";
         return error_setf(ret_error, REQUEST_E_INVALID,
-                          "a name has 1 to %d letters, digits and ._-+:@/ and does not begin with '-'", NAME_LENGTH_MAX);
+                          "a name has 1 to %d letters, digits and ._-+:@/ and does not begin with '-'",
+                          NAME_LENGTH_MAX);
 }
 
 int request_start(const json_t *parameters, MonitorConfig *ret, const char **ret_field, char **ret_error) {

@@ -21,6 +21,9 @@ typedef enum ExitStatus {
         CTL_NO_COMMAND = 127,
 } ExitStatus;
 
+/* "1 region", "2 regions". */
+#define PLURAL(n) ((n) == 1 ? "" : "s")
+
 /* Prints "udamonctl: …" as one line; control characters (names come from elsewhere) are replaced. */
 void tell(const char *format, ...) _printf_(1, 2);
 

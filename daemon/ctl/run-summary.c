@@ -72,9 +72,9 @@ static void print_head(const Screen *screen, const RunSummary *summary) {
         json_t *item;
         size_t i;
 
-        (void) fprintf(screen->out, "\n%s ran for %s, exit status %d; %" PRIu64 " snapshots, source %s\n",
+        (void) fprintf(screen->out, "\n%s ran for %s, exit status %d; %" PRIu64 " snapshot%s, source %s\n",
                        command ? command : "?", format_duration(time, summary->duration), summary->status, count,
-                       source ? source : "?");
+                       PLURAL(count), source ? source : "?");
         if (missed > 0)
                 (void) fprintf(screen->out, "%" PRIu64 " snapshots are missing: udamonctl was too slow for them\n", missed);
         if (recording_failed(summary->recording))

@@ -49,9 +49,9 @@ static void print_head(const Screen *screen, const Picture *picture) {
                                monitor ? monitor : "?", format_time(a, last->end_ns));
         else
                 (void) fprintf(screen->out, "%s: heat map of %s to %s;\naddresses to the right, time down, a row is %s, "
-                               "%" PRIu64 " snapshots\n", monitor ? monitor : "?", format_time(a, first->start_ns),
+                               "%" PRIu64 " snapshot%s\n", monitor ? monitor : "?", format_time(a, first->start_ns),
                                format_time(b, last->end_ns), format_duration(each, first->end_ns - first->start_ns),
-                               picture->frames);
+                               picture->frames, PLURAL(picture->frames));
 }
 
 static void print_foot(const Screen *screen, const Picture *picture) {
@@ -61,8 +61,8 @@ static void print_foot(const Screen *screen, const Picture *picture) {
                 : "blank: not mapped then, or no snapshot");
         view_heat_areas(screen, picture->layout);
         if (picture->missed > 0)
-                (void) fprintf(screen->out, "missing: %" PRIu64 " snapshots that the recorder was too slow for\n",
-                               picture->missed);
+                (void) fprintf(screen->out, "missing: %" PRIu64 " snapshot%s that the recorder was too slow for\n",
+                               picture->missed, PLURAL(picture->missed));
 }
 
 static int print_picture(const Screen *screen, const Picture *picture) {

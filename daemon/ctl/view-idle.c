@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "base/stat.h"
+#include "report.h"
 #include "view.h"
 
 static const nsec_t steps[] = {
@@ -113,9 +114,10 @@ static void print_doubts(const Screen *screen, const Frame *frame, const IdleTim
         char size[FORMAT_MAX], share[FORMAT_MAX];
 
         if (idle->blind_bytes > 0)
-                (void) fprintf(screen->out, "left out, could not be checked: %s (%s) in %" PRIu64 " regions\n",
+                (void) fprintf(screen->out, "left out, could not be checked: %s (%s) in %" PRIu64 " region%s\n",
                                format_size(size, idle->blind_bytes),
-                               format_share(share, share_of(idle->blind_bytes, total)), idle->blind_regions);
+                               format_share(share, share_of(idle->blind_bytes, total)), idle->blind_regions,
+                               PLURAL(idle->blind_regions));
         if (idle->few_bytes > 0)
                 (void) fprintf(screen->out, "~ %s (%s) rests on fewer than %d checks a region in this window\n",
                                format_size(size, idle->few_bytes), format_share(share, share_of(idle->few_bytes, total)),

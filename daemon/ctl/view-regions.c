@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "report.h"
 #include "select.h"
 #include "view.h"
 
@@ -79,8 +80,8 @@ static void print_total(const Screen *screen, const Frame *frame, const Selectio
         char a[FORMAT_MAX], b[FORMAT_MAX], c[FORMAT_MAX];
         size_t filtered = frame->n_regions - selection->n_matching;
 
-        (void) fprintf(screen->out, "total %s in %zu regions; working set %s +- %s", format_size(a, w->total),
-                       frame->n_regions, format_size(b, w->bytes), format_size(c, w->error));
+        (void) fprintf(screen->out, "total %s in %zu region%s; working set %s +- %s", format_size(a, w->total),
+                       frame->n_regions, PLURAL(frame->n_regions), format_size(b, w->bytes), format_size(c, w->error));
         if (frame->point.resident_bytes != FRAME_UNKNOWN)
                 (void) fprintf(screen->out, "; resident %s", format_size(a, frame->point.resident_bytes));
         (void) fputc('\n', screen->out);
@@ -88,11 +89,11 @@ static void print_total(const Screen *screen, const Frame *frame, const Selectio
                 (void) fprintf(screen->out, "could not be checked: %s (%s)\n", format_size(a, w->untrackable),
                                format_share(b, w->total > 0 ? (double) w->untrackable / (double) w->total : 0));
         if (filtered > 0)
-                (void) fprintf(screen->out, "not shown, outside of the filters: %zu regions, %s\n", filtered,
+                (void) fprintf(screen->out, "not shown, outside of the filters: %zu region%s, %s\n", filtered, PLURAL(filtered),
                                format_size(a, w->total - MIN(w->total, selection->matching_bytes)));
         if (selection->n < selection->n_matching)
-                (void) fprintf(screen->out, "not shown, beyond --top: %zu regions, %s\n",
-                               selection->n_matching - selection->n,
+                (void) fprintf(screen->out, "not shown, beyond --top: %zu region%s, %s\n",
+                               selection->n_matching - selection->n, PLURAL(selection->n_matching - selection->n),
                                format_size(a, selection->matching_bytes - selection->shown_bytes));
 }
 

@@ -29,10 +29,11 @@ static void print_daemon(const Screen *screen, json_t *context, json_t *runtime)
         char a[FORMAT_MAX], b[FORMAT_MAX], c[FORMAT_MAX], d[FORMAT_MAX];
 
         (void) fprintf(screen->out, "udamond %s, pid %" PRIu64 ", up %s, CPU %s (%s of one), %s resident, "
-                       "%" PRIu64 " clients\n", version ? version : "?", number(runtime, "pid"),
+                       "%" PRIu64 " client%s\n", version ? version : "?", number(runtime, "pid"),
                        format_duration(a, uptime), format_duration(b, number(runtime, "cpu_ns")),
                        format_share(c, uptime > 0 ? (double) number(runtime, "cpu_ns") / (double) uptime : 0),
-                       format_size(d, number(runtime, "resident_bytes")), number(runtime, "clients"));
+                       format_size(d, number(runtime, "resident_bytes")), number(runtime, "clients"),
+                       PLURAL(number(runtime, "clients")));
         print_line(screen, "socket", socket ? socket : "none (private)");
         print_line(screen, "config", config ? config : "none");
 }

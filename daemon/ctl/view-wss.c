@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/stat.h"
+#include "report.h"
 #include "view.h"
 
 static const double percents[] = { 0, 25, 50, 75, 95, 100 };
@@ -99,7 +100,7 @@ static uint64_t total_window(const FramePoint *points, size_t n) {
 static void print_head(const Screen *screen, const FramePoint *points, size_t n) {
         char time[FORMAT_MAX], a[TIME_MAX], b[TIME_MAX];
 
-        (void) fprintf(screen->out, "working set: %zu windows, %s in all, %s to %s\n", n,
+        (void) fprintf(screen->out, "working set: %zu window%s, %s in all, %s to %s\n", n, PLURAL(n),
                        format_duration(time, total_window(points, n)),
                        format_time(a, points[0].time_ns), format_time(b, points[n - 1].time_ns));
         (void) fputs("WORKING SET: estimate of what is touched within one sampling interval; TOUCHED: all\n"

@@ -40,7 +40,8 @@ static const char *parse_command(const char *text, char *comm, size_t size) {
         const char *open = strchr(text, '('), *close = strrchr(text, ')');
         size_t n;
 
-        if (!open || !close || close < open || close[1] != ' ' || close[2] == '\0' || close[3] != ' ')
+        if (!open || !close || close < open || close[1] != ' ' || close[2] == '\0' ||
+            close[3] != ' ')
                 return NULL;
 
         n = MIN((size_t) (close - open - 1), size - 1);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What this kernel and these privileges allow: the list of probes, and what follows for the sources.
+/* What this kernel and these privileges allow: the list of probes, and what follows for the
+ * sources.
  *
- * The texts are for the administrator who reads `udamonctl check`: what was found, and what it costs. */
+ * The texts are for the administrator who reads `udamonctl check`: what was found, and what it
+ * costs. */
 #include "probe/caps.h"
 
 #include <errno.h>
@@ -35,8 +37,8 @@ const char *capability_state_name(CapabilityState state) {
 }
 
 /* Fills in a capability. 0 or -ENOMEM. */
-static int _printf_(4, 5)
-        found(Capability *capability, CapabilityState state, const char *cost, const char *format, ...) {
+static int _printf_(4, 5) found(Capability *capability, CapabilityState state, const char *cost,
+                                const char *format, ...) {
         _cleanup_free_ char *detail = NULL, *copy = strdup(cost);
         va_list ap;
         int n;
@@ -56,8 +58,10 @@ static int _printf_(4, 5)
 }
 
 static int probe_page_idle(const RootFds *roots, Capability *capability) {
-        static const char cost[] = "no page-exact sampling of reads and writes: the source idle is missing";
-        _cleanup_close_ int fd = openat(roots->sys, "kernel/mm/page_idle/bitmap", O_RDWR | O_CLOEXEC);
+        static const char cost[] =
+                "no page-exact sampling of reads and writes: the source idle is missing";
+        _cleanup_close_ int fd =
+                openat(roots->sys, "kernel/mm/page_idle/bitmap", O_RDWR | O_CLOEXEC);
         uint64_t word;
 
         if (fd < 0 && errno == ENOENT)
@@ -83,8 +87,8 @@ static int probe_pagemap_pfn(const RootFds *roots, Capability *capability) {
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                return found(capability, CAPABILITY_MISSING, cost, "/proc/self/pagemap cannot be read: %s",
-                             error_text(r));
+                return found(capability, CAPABILITY_MISSING, cost,
+                             "/proc/self/pagemap cannot be read: %s", error_text(r));
         if (!visible)
                 return found(capability, CAPABILITY_MISSING, cost,
                              "pagemap hides page frame numbers: CAP_SYS_ADMIN in the initial user "
@@ -103,7 +107,8 @@ static int probe_kpageflags(const RootFds *roots, Capability *capability) {
 }
 
 static int probe_soft_dirty(const RootFds *roots, Capability *capability) {
-        static const char cost[] = "no page-exact sampling of writes: the source softdirty is missing";
+        static const char cost[] =
+                "no page-exact sampling of writes: the source softdirty is missing";
         bool works;
         int r;
 
@@ -111,11 +116,12 @@ static int probe_soft_dirty(const RootFds *roots, Capability *capability) {
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                return found(capability, CAPABILITY_MISSING, cost, "cannot be tried out: %s", error_text(r));
+                return found(capability, CAPABILITY_MISSING, cost, "cannot be tried out: %s",
+                             error_text(r));
         if (!works)
                 return found(capability, CAPABILITY_MISSING, cost,
-                             "a cleared bit does not come back with a write: the kernel is built without "
-                             "CONFIG_MEM_SOFT_DIRTY");
+                             "a cleared bit does not come back with a write: the kernel is built "
+                             "without CONFIG_MEM_SOFT_DIRTY");
         return found(capability, CAPABILITY_OK, "", "cleared bits come back with a write");
 }
 
@@ -125,8 +131,8 @@ static int probe_clear_refs(const RootFds *roots, Capability *capability) {
         _cleanup_close_ int clear = openat(roots->proc, "self/clear_refs", O_WRONLY | O_CLOEXEC);
 
         if (clear < 0 && errno != ENOENT)
-                return found(capability, CAPABILITY_MISSING, cost, "/proc/PID/clear_refs cannot be opened: %s",
-                             error_text(errno));
+                return found(capability, CAPABILITY_MISSING, cost,
+                             "/proc/PID/clear_refs cannot be opened: %s", error_text(errno));
         if (clear < 0 || smaps < 0)
                 return found(capability, CAPABILITY_MISSING, cost,
                              "no /proc/PID/clear_refs or smaps: the kernel is built without "
@@ -192,8 +198,8 @@ static int probe_swap(const RootFds *roots, Capability *capability) {
                 return found(capability, CAPABILITY_MISSING,
                              "pageout frees file pages only: anonymous memory has nowhere to go",
                              "no swap is active");
-        return found(capability, CAPABILITY_OK, "", "%s of swap, %s used", format_size(size, swaps.size),
-                     format_size(used, swaps.used));
+        return found(capability, CAPABILITY_OK, "", "%s of swap, %s used",
+                     format_size(size, swaps.size), format_size(used, swaps.used));
 }
 
 static int probe_numa_nodes(const RootFds *roots, Capability *capability) {
@@ -204,8 +210,8 @@ static int probe_numa_nodes(const RootFds *roots, Capability *capability) {
         if (r == -ENOMEM)
                 return r;
         if (r < 0 || nodes.n < 2)
-                return found(capability, CAPABILITY_LIMITED, "migration between nodes has nowhere to go",
-                             "one NUMA node");
+                return found(capability, CAPABILITY_LIMITED,
+                             "migration between nodes has nowhere to go", "one NUMA node");
         return found(capability, CAPABILITY_OK, "", "%zu NUMA nodes", nodes.n);
 }
 
@@ -219,8 +225,8 @@ static int probe_mglru(const RootFds *roots, Capability *capability) {
         if (r < 0 || !(enabled & 1))
                 return found(capability, CAPABILITY_OK, "", "the multi-generational LRU is off");
         return found(capability, CAPABILITY_LIMITED,
-                     "while memory is reclaimed its aging clears accessed bits, so that pages in use may "
-                     "look idle; echo n >/sys/kernel/mm/lru_gen/enabled switches it off",
+                     "while memory is reclaimed its aging clears accessed bits, so that pages in "
+                     "use may look idle; echo n >/sys/kernel/mm/lru_gen/enabled switches it off",
                      "the multi-generational LRU is on (%#llx)", (unsigned long long) enabled);
 }
 
@@ -247,7 +253,8 @@ static int probe_thp(const RootFds *roots, Capability *capability) {
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                return found(capability, CAPABILITY_LIMITED, "the action collapse cannot be carried out",
+                return found(capability, CAPABILITY_LIMITED,
+                             "the action collapse cannot be carried out",
                              "the kernel has no transparent huge pages");
         if (mode == THP_NEVER)
                 return found(capability, CAPABILITY_OK, "", "transparent huge pages: never");
@@ -279,9 +286,10 @@ static int probe_psi(const RootFds *roots, Capability *capability) {
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                return found(capability, CAPABILITY_MISSING, "quota goals on memory pressure cannot be used",
-                             "no /proc/pressure/memory: %s (built without CONFIG_PSI, or psi=1 is missing "
-                             "on the kernel command line)",
+                return found(capability, CAPABILITY_MISSING,
+                             "quota goals on memory pressure cannot be used",
+                             "no /proc/pressure/memory: %s (built without CONFIG_PSI, or psi=1 is "
+                             "missing on the kernel command line)",
                              error_text(r));
         return found(capability, CAPABILITY_OK, "", "pressure stall information is there");
 }
@@ -339,8 +347,8 @@ static const Need needs[_SOURCE_KIND_MAX] = {
         },
         [SOURCE_REFERENCED] = {
                 { "clear_refs" },
-                "sees reads and writes of whole mappings: the working set is right, addresses are coarse; "
-                "every sampling interval costs time in proportion to resident memory",
+                "sees reads and writes of whole mappings: the working set is right, addresses are "
+                "coarse; every sampling interval costs time in proportion to resident memory",
         },
         [SOURCE_SIM] = { {}, "a simulated pattern, no real memory: chosen by name only" },
 };

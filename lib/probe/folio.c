@@ -10,7 +10,8 @@ static size_t set_of(uint64_t number) {
         return (size_t) ((number * UINT64_C(0x9e3779b97f4a7c15)) >> 56) % FOLIO_CACHE_SETS;
 }
 
-FolioHead folio_cache_find(const FolioCache *cache, uint64_t epoch, uint64_t pfn, uint64_t *ret_head) {
+FolioHead folio_cache_find(const FolioCache *cache, uint64_t epoch, uint64_t pfn,
+                           uint64_t *ret_head) {
         uint64_t number = pfn >> FOLIO_BLOCK_SHIFT;
         const FolioBlock *set = cache->blocks[set_of(number)], *block = NULL;
         uint64_t head = pfn;

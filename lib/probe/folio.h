@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where folios (huge pages of any order) begin: a small memory, by 512-frame block of physical memory.
+/* Where folios (huge pages of any order) begin: a small memory, by 512-frame block of physical
+ * memory.
  *
- * Only the head of a folio can be marked idle. Folios are naturally aligned, so one read of a block's
- * kpageflags teaches all heads in it. What was learned may become untrue at any moment (split,
- * collapse, free): it is valid for one epoch of one address space, and checked again whenever it
- * matters for a hot verdict. */
+ * Only the head of a folio can be marked idle. Folios are naturally aligned, so one read of a
+ * block's kpageflags teaches all heads in it. What was learned may become untrue at any moment
+ * (split, collapse, free): it is valid for one epoch of one address space, and checked again
+ * whenever it matters for a hot verdict. */
 #pragma once
 
 #include <stdbool.h>
@@ -38,8 +39,10 @@ typedef enum FolioHead {
         FOLIO_HEADLESS, /* a tail whose head lies before its block */
 } FolioHead;
 
-/* The head of the folio that contains pfn (pfn itself for a small page), set for FOLIO_KNOWN only. */
-FolioHead folio_cache_find(const FolioCache *cache, uint64_t epoch, uint64_t pfn, uint64_t *ret_head);
+/* The head of the folio that contains pfn (pfn itself for a small page), set for FOLIO_KNOWN
+ * only. */
+FolioHead folio_cache_find(const FolioCache *cache, uint64_t epoch, uint64_t pfn,
+                           uint64_t *ret_head);
 
 /* Learns the block of pfn from its FOLIO_BLOCK_FRAMES words of kpageflags. */
 void folio_cache_learn(FolioCache *cache, uint64_t epoch, uint64_t pfn, const uint64_t *flags);

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The source `idle`: marks one page per sample idle and looks whether it stayed so.
  *
- * A bit of the bitmap that reads 1 is certain: the page was trackable and nobody touched it. 0 means
- * touched, or not trackable at all: then the flags of the page and its place in the address space
- * are read as well. So, in system calls:
+ * A bit of the bitmap that reads 1 is certain: the page was trackable and nobody touched it. 0
+ * means touched, or not trackable at all: then the flags of the page and its place in the address
+ * space are read as well. So, in system calls:
  *
  *     cold         pagemap, mark, bit                                      3
  *     hot          pagemap, mark, bit, pagemap, flags                      5
  *     absent       pagemap, pagemap                                        2
  *
- * One call more takes a page in a block of physical memory that holds huge pages and was not looked at
- * lately (the flags are read first, to find the head; a hot one then has them already), and a page
- * that the kernel migrated after it was marked (its flags and its new bit).
+ * One call more takes a page in a block of physical memory that holds huge pages and was not looked
+ * at lately (the flags are read first, to find the head; a hot one then has them already), and a
+ * page that the kernel migrated after it was marked (its flags and its new bit).
  *
- * What remains uncertain, because the kernel does not tell: a page that was not on an LRU list when it
- * was marked but is at the check (freshly faulted in, or briefly isolated) counts as hot; a page whose
- * translation stays in the TLB counts as cold; and so does a page of a folio that was split less
- * than an update interval ago, if its old head is cold. */
+ * What remains uncertain, because the kernel does not tell, or not for three calls:
+ * - a page that was not on an LRU list when it was marked but is at the check (freshly faulted
+ *   in, or briefly isolated) counts as hot;
+ * - a page whose translation stays in the TLB counts as cold;
+ * - so does a page that was copied on write while others keep the old one, for this one interval;
+ * - so does a page of a folio that was split less than an update interval ago, if its old head
+ *   is. */
 #include "probe/idle.h"
 
 #include <errno.h>
@@ -117,8 +120,8 @@ static void expire_folios(IdleSource *source, Space *space) {
 static int learn_block(IdleSource *source, Space *space, uint64_t pfn) {
         int r;
 
-        r = kpage_read(&source->io, source->kpageflags, pfn & ~(FOLIO_BLOCK_FRAMES - 1), source->flags,
-                       FOLIO_BLOCK_FRAMES);
+        r = kpage_read(&source->io, source->kpageflags, pfn & ~(FOLIO_BLOCK_FRAMES - 1),
+                       source->flags, FOLIO_BLOCK_FRAMES);
         if (r < 0)
                 return r;
 
@@ -217,7 +220,8 @@ static int set_bit(IdleSource *source, uint64_t pfn, Mark *mark) {
         return 0;
 }
 
-static int prepare_one(IdleSource *source, Space *space, uint64_t addr, const Mark *before, Mark *mark) {
+static int prepare_one(IdleSource *source, Space *space, uint64_t addr, const Mark *before,
+                       Mark *mark) {
         uint64_t entry;
         int r;
 
@@ -307,8 +311,13 @@ static int read_folio(IdleSource *source, Space *space, const Mark *mark, uint64
         if (*ret_trackable || *ret_reason != UNTRACKABLE_TAIL)
                 return 0;
 
-        /* The next sample in this block shall know better. */
+        /* The next sample in this block shall know better; unless one just before has learned
+         * it. */
         space->lookup_credit = LOOKUP_CREDIT;
+        if (mark->offset == 0 &&
+            folio_cache_find(&source->folios, space->epoch, pfn, &head) == FOLIO_KNOWN &&
+            head != pfn)
+                return 0;
         return learn_block(source, space, pfn);
 }
 
@@ -334,7 +343,8 @@ static int check_moved(IdleSource *source, uint64_t head, Verdict *ret) {
 }
 
 /* The bit was 0: accessed, moved, vanished, or never trackable. */
-static int check_unmarked(IdleSource *source, Space *space, uint64_t addr, const Mark *mark, Verdict *ret) {
+static int check_unmarked(IdleSource *source, Space *space, uint64_t addr, const Mark *mark,
+                          Verdict *ret) {
         bool same, is_trackable = true;
         Untrackable reason;
         uint64_t entry, pfn;
@@ -384,7 +394,8 @@ static int check_absent(IdleSource *source, Space *space, uint64_t addr, Verdict
         return 0;
 }
 
-static int check_one(IdleSource *source, Space *space, uint64_t addr, const Mark *mark, Verdict *ret) {
+static int check_one(IdleSource *source, Space *space, uint64_t addr, const Mark *mark,
+                     Verdict *ret) {
         int r;
 
         if (mark->kind == MARK_ABSENT)
@@ -406,7 +417,8 @@ static int check_one(IdleSource *source, Space *space, uint64_t addr, const Mark
         return 0;
 }
 
-static void credit(SourceCounters *counters, Sample *sample, const Verdict *verdict, uint32_t calls) {
+static void credit(SourceCounters *counters, Sample *sample, const Verdict *verdict,
+                   uint32_t calls) {
         sample->trials = verdict->kind != VERDICT_UNTRACKABLE;
         sample->hits = verdict->kind == VERDICT_HOT;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* /proc/kpageflags: one 64-bit word of flags per page frame (include/uapi/linux/kernel-page-flags.h;
- * OFFLINE is newer than some installed headers, hence the names of our own). */
+/* /proc/kpageflags: one 64-bit word of flags per page frame
+ * (include/uapi/linux/kernel-page-flags.h; OFFLINE is newer than some installed headers, hence the
+ * names of our own). */
 #pragma once
 
 #include <stddef.h>
@@ -24,8 +25,8 @@
 #define KPAGE_THP (UINT64_C(1) << 22)
 #define KPAGE_OFFLINE (UINT64_C(1) << 23)
 #define KPAGE_ZERO_PAGE (UINT64_C(1) << 24)
-#define KPAGE_IDLE (UINT64_C(1) << 25) /* the raw flag: set by a mark, not yet confirmed by the bits in
-                                        * the page tables */
+/* The raw flag: set by a mark, not yet confirmed by the bits in the page tables. */
+#define KPAGE_IDLE (UINT64_C(1) << 25)
 #define KPAGE_PGTABLE (UINT64_C(1) << 26)
 
 /* Opens /proc/kpageflags. A file descriptor or -errno. */

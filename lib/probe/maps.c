@@ -30,7 +30,8 @@ static bool scan_permission(const char **p, char letter, bool *ret) {
 static bool scan_permissions(const char **p, MapsEntry *entry) {
         bool r, w, x;
 
-        if (!scan_permission(p, 'r', &r) || !scan_permission(p, 'w', &w) || !scan_permission(p, 'x', &x))
+        if (!scan_permission(p, 'r', &r) || !scan_permission(p, 'w', &w) ||
+            !scan_permission(p, 'x', &x))
                 return false;
         if (**p != 'p' && **p != 's')
                 return false;
@@ -73,17 +74,20 @@ static bool is_hugetlb(const MapsEntry *entry, const HugetlbDevices *devices) {
                 return false;
 
         for (size_t i = 0; i < devices->n; i++)
-                if (devices->devices[i].major == entry->major && devices->devices[i].minor == entry->minor)
+                if (devices->devices[i].major == entry->major &&
+                    devices->devices[i].minor == entry->minor)
                         return true;
         return false;
 }
 
 static uint32_t entry_flags(const MapsEntry *entry, const HugetlbDevices *devices) {
-        /* Shared anonymous memory and hugetlb without a file carry the name of a file that is none. */
+        /* Shared anonymous memory and hugetlb without a file carry the name of a file that is
+         * none. */
         bool anon = entry->name[0] != '/' || starts_with(entry->name, "/dev/zero (deleted)") ||
                     starts_with(entry->name, "/anon_hugepage");
 
-        return (anon ? (uint32_t) MAPPING_ANON : 0) | (entry->shared ? (uint32_t) MAPPING_SHARED : 0) |
+        return (anon ? (uint32_t) MAPPING_ANON : 0) |
+               (entry->shared ? (uint32_t) MAPPING_SHARED : 0) |
                (is_hugetlb(entry, devices) ? (uint32_t) MAPPING_HUGETLB : 0);
 }
 
@@ -99,8 +103,8 @@ static int on_maps_line(char *line, size_t size, void *userdata) {
         if (!entry.accessible || is_special(entry.name))
                 return 0;
 
-        /* The file is read in pieces while the process maps and unmaps: what was reported already is
-         * not reported again. */
+        /* The file is read in pieces while the process maps and unmaps: what was reported already
+         * is not reported again. */
         if (map->n_mappings > 0)
                 entry.start = MAX(entry.start, map->mappings[map->n_mappings - 1].end);
         if (entry.start >= entry.end)

@@ -11,8 +11,9 @@
 
 #define HUGETLB_DEVICES_MAX 16
 
-/* Device numbers of the mounted hugetlbfs file systems: the only way to tell from a line of maps that
- * a file's pages are huge. More than fit are left out; such mappings merely lack their flag. */
+/* Device numbers of the mounted hugetlbfs file systems: the only way to tell from a line of maps
+ * that a file's pages are huge. More than fit are left out; such mappings merely lack their
+ * flag. */
 typedef struct HugetlbDevices {
         size_t n;
         struct {

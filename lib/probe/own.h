@@ -9,8 +9,8 @@
 /* Whether pagemap shows the frame of a page of ours. 0 or -errno. */
 int own_pfn_visible(const RootFds *roots, bool *ret);
 
-/* Whether a soft-dirty bit, once cleared, comes back with a write and not before. Clears the soft-dirty
- * bits of the whole calling process. 0 or -errno. */
+/* Whether a soft-dirty bit, once cleared, comes back with a write and not before. Clears the
+ * soft-dirty bits of the whole calling process. 0 or -errno. */
 int own_soft_dirty(const RootFds *roots, bool *ret);
 
 /* MADV_COLD on a page of ours through process_madvise(2). 0 or -errno. */

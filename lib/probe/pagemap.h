@@ -17,7 +17,8 @@
 #define PAGEMAP_PFN_MASK ((UINT64_C(1) << 55) - 1)
 
 enum {
-        PAGEMAP_E_NOTHING = 1, /* nothing to read: the address space has gone, or ends before addr */
+        /* Nothing to read: the address space has gone, or ends before addr. */
+        PAGEMAP_E_NOTHING = 1,
 };
 
 static inline bool pagemap_present(uint64_t entry) {

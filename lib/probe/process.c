@@ -188,7 +188,10 @@ int statm_parse(const char *text, SpaceSize *ret) {
         if (!scan_decimal(&p, &mapped) || !scan_char(&p, ' ') || !scan_decimal(&p, &resident))
                 return -EBADMSG;
 
-        *ret = (SpaceSize) { .mapped = mapped << page_shift(), .resident = resident << page_shift() };
+        *ret = (SpaceSize) {
+                .mapped = mapped << page_shift(),
+                .resident = resident << page_shift(),
+        };
         return 0;
 }
 

@@ -88,7 +88,8 @@ static void judge_mapping(ReferencedCursor *cursor, Sample *sample, const SmapsE
         sample->trials = MAX((entry->end - entry->start) >> shift, UINT64_C(1));
         sample->hits = MIN(entry->referenced >> shift, sample->trials);
         if (entry->hugetlb || entry->io) {
-                counters->untrackable[entry->hugetlb ? UNTRACKABLE_HUGETLB : UNTRACKABLE_NOT_ON_LRU]++;
+                counters->untrackable[entry->hugetlb ? UNTRACKABLE_HUGETLB
+                                                     : UNTRACKABLE_NOT_ON_LRU]++;
                 sample->trials = sample->hits = 0;
         } else if (sample->hits > 0)
                 counters->hot++;
@@ -119,7 +120,8 @@ void referenced_finish(ReferencedCursor *cursor) {
                 judge_absent(cursor, &cursor->samples[cursor->next]);
 }
 
-/* Opens smaps, and makes sure that it is not that of a new program whose bits were never cleared. */
+/* Opens smaps, and makes sure that it is not that of a new program whose bits were never
+ * cleared. */
 static int open_smaps(Space *space, Io *io, int *ret) {
         _cleanup_close_ int fd = -1;
         int r;

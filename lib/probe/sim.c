@@ -262,19 +262,23 @@ static int add_touch(SimSource *s, char *const *words, char **ret_error) {
         if (!touches)
                 return -ENOMEM;
         phase->touches = touches;
-        phase->touches[phase->n_touches++] =
-                (SimTouch) { .start = area->start + offset, .end = area->start + offset + size, .share = share };
+        phase->touches[phase->n_touches++] = (SimTouch) {
+                .start = area->start + offset,
+                .end = area->start + offset + size,
+                .share = share,
+        };
         return 0;
 }
 
 #define WORDS_MAX 6
 
 static size_t split_words(char *line, char *words[static WORDS_MAX]) {
+        static const char blanks[] = " \t\r";
         size_t n = 0;
         char *state = NULL;
 
         line[strcspn(line, "#")] = 0;
-        for (char *word = strtok_r(line, " \t\r", &state); word && n < WORDS_MAX; word = strtok_r(NULL, " \t\r", &state))
+        for (char *word = strtok_r(line, blanks, &state); word && n < WORDS_MAX; word = strtok_r(NULL, blanks, &state))
                 words[n++] = word;
         return n;
 }

@@ -3,9 +3,9 @@
  * interval and reads them back from pagemap.
  *
  * A clear costs O(resident pages) and a write fault per page written afterwards: hence the long
- * shortest interval. Checkpointing tools use the same bits; the two disturb each other. A mapping made
- * during the interval is soft-dirty as a whole: of its pages, those that are there were faulted in
- * within the interval, so "accessed" is true of them, and the others do not count. */
+ * shortest interval. Checkpointing tools use the same bits; the two disturb each other. A mapping
+ * made during the interval is soft-dirty as a whole: of its pages, those that are there were
+ * faulted in within the interval, so "accessed" is true of them, and the others do not count. */
 #include "probe/softdirty.h"
 
 #include <errno.h>

@@ -30,7 +30,8 @@ int source_kind_from_name(const char *name) {
         return -EINVAL;
 }
 
-int source_new(SourceKind kind, const RootFds *roots, const char *pattern, Source **ret, char **ret_error) {
+int source_new(SourceKind kind, const RootFds *roots, const char *pattern, Source **ret,
+               char **ret_error) {
         switch (kind) {
         case SOURCE_IDLE:
                 return idle_source_new(roots, &KERNEL_IO_REAL, ret, ret_error);

@@ -124,8 +124,9 @@ static bool scan_average(const char **p, const char *key, double *ret) {
 
 static bool scan_pressure(const char *p, const char *key, PressureLine *ret) {
         return take_key(&p, key) && scan_average(&p, " avg10=", &ret->avg10) &&
-               scan_average(&p, " avg60=", &ret->avg60) && scan_average(&p, " avg300=", &ret->avg300) &&
-               take_key(&p, " total=") && scan_decimal(&p, &ret->total);
+               scan_average(&p, " avg60=", &ret->avg60) &&
+               scan_average(&p, " avg300=", &ret->avg300) && take_key(&p, " total=") &&
+               scan_decimal(&p, &ret->total);
 }
 
 int pressure_parse(const char *text, Pressure *ret) {

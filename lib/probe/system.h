@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Facts about the whole machine. Each parser takes the file's text (NUL-terminated) and returns 0 or
- * -EBADMSG; each reader returns -errno as it comes (-ENOENT: this kernel has no such thing). */
+/* Facts about the whole machine. Each parser takes the file's text (NUL-terminated) and returns 0
+ * or -EBADMSG; each reader returns -errno as it comes (-ENOENT: this kernel has no such thing). */
 #pragma once
 
 #include <stdbool.h>
@@ -22,7 +22,8 @@ typedef struct MemInfo {
 int meminfo_parse(const char *text, MemInfo *ret);
 int meminfo_read(const RootFds *roots, MemInfo *ret);
 
-/* Counts since boot; those that this kernel does not have are 0. Sums over kswapd and direct reclaim. */
+/* Counts since boot; those that this kernel does not have are 0. Sums over kswapd and direct
+ * reclaim. */
 typedef struct VmStat {
         uint64_t pages_scanned;
         uint64_t pages_reclaimed;

@@ -11,8 +11,8 @@
 #define REAL (BIT(SOURCE_IDLE) | BIT(SOURCE_SOFTDIRTY) | BIT(SOURCE_REFERENCED))
 #define ACCESSED_BITS (BIT(SOURCE_IDLE) | BIT(SOURCE_REFERENCED))
 
-/* Holds always for these sources; or, with an item named, where that item is limited: then the item's
- * own words are used. */
+/* Holds always for these sources; or, with an item named, where that item is limited: then the
+ * item's own words are used. */
 typedef struct Warning {
         unsigned kinds;
         const char *item;
@@ -20,24 +20,26 @@ typedef struct Warning {
 } Warning;
 
 static const Warning warnings[] = {
-        { BIT(SOURCE_SOFTDIRTY), NULL, "only writes are seen: memory that is only read looks idle" },
-        { BIT(SOURCE_REFERENCED), NULL,
-          "only whole mappings are seen: what is hot inside of a large mapping cannot be told" },
-        { BIT(SOURCE_REFERENCED), NULL,
-          "clearing accessed bits hides them from memory reclaim, which may then take pages in use for "
-          "idle" },
-        { BIT(SOURCE_SOFTDIRTY) | BIT(SOURCE_REFERENCED), NULL,
-          "every sampling interval costs time in proportion to resident memory" },
-        { ACCESSED_BITS, NULL,
-          "pages whose translation stays in the processor's TLB look idle while in use: sampling "
-          "intervals below 100ms report too little" },
-        { BIT(SOURCE_IDLE), NULL, "accesses by other processes to shared pages are counted as well" },
-        { ACCESSED_BITS, "mglru", NULL },
-        { ACCESSED_BITS, "numa_balancing", NULL },
-        { REAL, "thp", NULL },
-        { REAL, "ksm", NULL },
-        { REAL, "ptrace", NULL },
-        { BIT(SOURCE_SIM), NULL, "these numbers come from a simulated pattern, not from this machine" },
+        {BIT(SOURCE_SOFTDIRTY), NULL, "only writes are seen: memory that is only read looks idle"},
+        {BIT(SOURCE_REFERENCED), NULL,
+         "only whole mappings are seen: what is hot inside of a large mapping cannot be told"},
+        {BIT(SOURCE_REFERENCED), NULL,
+         "clearing accessed bits hides them from memory reclaim, which may then take pages in use "
+         "for "
+         "idle"},
+        {BIT(SOURCE_SOFTDIRTY) | BIT(SOURCE_REFERENCED), NULL,
+         "every sampling interval costs time in proportion to resident memory"},
+        {ACCESSED_BITS, NULL,
+         "pages whose translation stays in the processor's TLB look idle while in use: sampling "
+         "intervals below 100ms report too little"},
+        {BIT(SOURCE_IDLE), NULL, "accesses by other processes to shared pages are counted as well"},
+        {ACCESSED_BITS, "mglru", NULL},
+        {ACCESSED_BITS, "numa_balancing", NULL},
+        {REAL, "thp", NULL},
+        {REAL, "ksm", NULL},
+        {REAL, "ptrace", NULL},
+        {BIT(SOURCE_SIM), NULL,
+         "these numbers come from a simulated pattern, not from this machine"},
 };
 
 static const Capability *find_limited(const Capabilities *caps, const char *name) {
@@ -48,7 +50,8 @@ static const Capability *find_limited(const Capabilities *caps, const char *name
 }
 
 /* An allocated text, or NULL with *ret_skip set where the warning does not hold. */
-static char *make_text(const Capabilities *caps, SourceKind kind, const Warning *warning, bool *ret_skip) {
+static char *make_text(const Capabilities *caps, SourceKind kind, const Warning *warning,
+                       bool *ret_skip) {
         const Capability *item = warning->item ? find_limited(caps, warning->item) : NULL;
         char *text;
 
@@ -76,7 +79,9 @@ static int add_page_size(char **ret) {
 
         if (kilobytes <= 4)
                 return 0;
-        return asprintf(ret, "pages are %u KiB: nothing smaller can be told apart", kilobytes) < 0 ? -ENOMEM : 0;
+        return asprintf(ret, "pages are %u KiB: nothing smaller can be told apart", kilobytes) < 0
+                       ? -ENOMEM
+                       : 0;
 }
 
 int capabilities_warnings(const Capabilities *caps, SourceKind kind, char ***ret) {

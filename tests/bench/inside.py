@@ -143,7 +143,6 @@ class KernelDamon:
   def save(self, out):
     with open(f'{TRACING}/trace', encoding='ascii') as trace, open(out + '.trace', 'w', encoding='ascii') as f:
       f.writelines(line for line in trace if 'damon_aggregated' in line or line.startswith('# entries'))
-    put(f'{ADMIN}/0/state', 'off')
 
 
 def wait_for_phase(truth, process):

@@ -58,8 +58,9 @@ void fake_kernel_init(void) {
                 check(mkdir(path_of(path, directories[i]), 0700) == 0, directories[i]);
         for (size_t i = 0; i < ELEMENTSOF(files); i++)
                 write_file(files[i], "");
-        write_file(PROC_PID "/stat", "4321 (fake) S 1 1 1 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 777 8192 "
-                                     "100 18446744073709551615\n");
+        write_file(PROC_PID "/stat",
+                   "4321 (fake) S 1 1 1 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 777 8192 "
+                   "100 18446744073709551615\n");
         write_file(PROC_PID "/statm", "4096 100 1 1 0 1 0\n");
         write_file(PROC_PID "/maps", "7f0000000000-7f0001000000 rw-p 00000000 00:00 0 \n");
         check(root_fds_open(&fake.roots, fake.path) == 0, "root_fds_open");

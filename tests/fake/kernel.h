@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A fake kernel for the source `idle`: page frames, folios, one process, the idle bitmap.
  *
- * The files exist in a scratch directory, so that they are opened as usual; their content comes from
- * here, through FAKE_IO. What Linux 6.12 does is reproduced: only heads of folios on an LRU list can
- * be marked, bits are OR-ed, a read confirms a mark by the accessed bit, the last partial word neither
- * reads nor writes. One fake kernel at a time. */
+ * The files exist in a scratch directory, so that they are opened as usual; their content comes
+ * from here, through FAKE_IO. What Linux 6.12 does is reproduced: only heads of folios on an LRU
+ * list can be marked, bits are OR-ed, a read confirms a mark by the accessed bit, the last partial
+ * word neither reads nor writes. One fake kernel at a time. */
 #pragma once
 
 #include <stdbool.h>
@@ -61,7 +61,8 @@ void fake_unmap(unsigned page);
 /* Swaps out: the entry has bits that look like a frame number. */
 void fake_swap_out(unsigned page, uint64_t swap_offset);
 
-/* Makes one folio of 2^order frames, on the LRU; splits it again, idle flag and accessed bit copied. */
+/* Makes one folio of 2^order frames, on the LRU; splits it again, idle flag and accessed bit
+ * copied. */
 void fake_folio(uint32_t pfn, unsigned order);
 void fake_split(uint32_t pfn, unsigned order);
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 COLUMNS = 120  # 100 is the aim; a table row or a message may stand out
+COLUMNS_TESTS = 150  # tables of cases stand out further
 FUNCTION = 80
 FILE = 600
 
@@ -14,7 +15,7 @@ FILE = 600
 def sources(root):
   listed = subprocess.run(['git', '-C', root, 'ls-files', '--cached', '--others', '--exclude-standard'],
                           capture_output=True, text=True, check=True).stdout.split('\n')
-  return [f for f in listed if re.search(r'\.(c|h|py|build)$|(^|/)(run|try|deps|suite)$', f)
+  return [f for f in listed if re.search(r'\.(c|h|py)$|(^|/)(run|try|deps|suite)$', f)
           and os.path.exists(os.path.join(root, f))]
 
 
@@ -37,7 +38,7 @@ def check(root, path):
   if not any('SPDX-License-Identifier: GPL-2.0-or-later' in line for line in lines[:3]):
     yield f'{path}:1: no SPDX line'
   for number, line in enumerate(lines, 1):
-    if len(line) > COLUMNS:
+    if len(line) > (COLUMNS_TESTS if path.startswith('tests/') else COLUMNS):
       yield f'{path}:{number}: {len(line)} columns'
     if '\t' in line and path.endswith(('.c', '.h', '.build')):
       yield f'{path}:{number}: a tab'

@@ -299,20 +299,24 @@ START_TEST(many_targets_share_the_budget) {
 }
 END_TEST
 
+#define ATTRS(s, a, u, low, high) .sample = (s), .aggregate = (a), .update = (u), .min_regions = (low), .max_regions = (high)
+#define MS NSEC_PER_MSEC
+#define SEC NSEC_PER_SEC
+
 START_TEST(attributes_are_checked) {
         static const struct {
                 MonitorAttrs attrs;
                 const char *word;
         } cases[] = {
-                { { .sample = NSEC_PER_SEC, .aggregate = NSEC_PER_MSEC, .update = NSEC_PER_SEC, .min_regions = 10, .max_regions = 100 }, "shorter" },
-                { { .sample = 10, .aggregate = NSEC_PER_SEC, .update = NSEC_PER_SEC, .min_regions = 10, .max_regions = 100 }, "sampling" },
-                { { .sample = NSEC_PER_MSEC, .aggregate = NSEC_PER_SEC, .update = 0, .min_regions = 10, .max_regions = 100 }, "update" },
-                { { .sample = NSEC_PER_MSEC, .aggregate = NSEC_PER_SEC, .update = NSEC_PER_SEC, .min_regions = 2, .max_regions = 100 }, "at least 3" },
-                { { .sample = NSEC_PER_MSEC, .aggregate = NSEC_PER_SEC, .update = NSEC_PER_SEC, .min_regions = 10, .max_regions = 3 }, "below the minimum" },
-                { { .sample = NSEC_PER_MSEC, .aggregate = NSEC_PER_SEC, .update = NSEC_PER_SEC, .min_regions = 10, .max_regions = 100001 }, "100000" },
-                { { .sample = NSEC_PER_MSEC, .aggregate = NSEC_PER_SEC, .update = NSEC_PER_SEC, .min_regions = 10, .max_regions = 100, .max_region_size = 100 }, "page" },
-                { { .sample = NSEC_PER_MSEC, .aggregate = NSEC_PER_SEC, .update = NSEC_PER_SEC, .min_regions = 10, .max_regions = 100,
-                    .goal = { true, 0.04, 3, 5 * NSEC_PER_MSEC, NSEC_PER_SEC } }, "within the bounds" },
+                { { ATTRS(SEC, MS, SEC, 10, 100) }, "shorter" },
+                { { ATTRS(10, SEC, SEC, 10, 100) }, "sampling" },
+                { { ATTRS(MS, SEC, 0, 10, 100) }, "update" },
+                { { ATTRS(MS, SEC, SEC, 2, 100) }, "at least 3" },
+                { { ATTRS(MS, SEC, SEC, 10, 3) }, "below the minimum" },
+                { { ATTRS(MS, SEC, SEC, 10, 100001) }, "100000" },
+                { { ATTRS(MS, SEC, SEC, 10, 100), .max_region_size = 100 }, "page" },
+                { { ATTRS(MS, SEC, SEC, 10, 100),
+                    .goal = { true, 0.04, 3, 5 * MS, SEC } }, "within the bounds" },
         };
         _cleanup_free_ char *error = NULL;
 

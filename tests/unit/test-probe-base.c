@@ -99,8 +99,9 @@ START_TEST(roots_below_a_prefix) {
 END_TEST
 
 START_TEST(stat_texts) {
-        static const char text[] = "77 (a) (b c)) R 5 77 77 0 -1 4194560 1 2 3 4 5 6 7 8 -20 0 1 0 123456 99 4242 "
-                                   "18446744073709551615 1 1\n";
+        static const char text[] =
+                "77 (a) (b c)) R 5 77 77 0 -1 4194560 1 2 3 4 5 6 7 8 -20 0 1 0 123456 99 4242 "
+                "18446744073709551615 1 1\n";
         ProcStat stat;
 
         ck_assert_int_eq(proc_stat_parse(text, &stat), 0);
@@ -116,9 +117,18 @@ END_TEST
 
 START_TEST(malformed_stat_texts) {
         static const char *const texts[] = {
-                "", "77", "77 ", "77 (a", "77 a R 1", "77 (a)", "77 (a) ", "77 (a) R", "77 (a) R 1 2 3\n",
+                "",
+                "77",
+                "77 ",
+                "77 (a",
+                "77 a R 1",
+                "77 (a)",
+                "77 (a) ",
+                "77 (a) R",
+                "77 (a) R 1 2 3\n",
                 "x (a) R 5 77 77 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 123456 99 4242 1\n",
-                "99999999999 (a) R 5 77 77 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 123456 99 4242 1\n",
+                "99999999999 (a) R 5 77 77 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 123456 99 4242 "
+                "1\n",
                 "77 (a) R 5 77 77 0 -1 4194560 1 2 3 4 5 6 x 8 20 0 1 0 123456 99 4242 1\n",
         };
         ProcStat stat;

@@ -503,7 +503,8 @@ START_TEST(same_page_and_same_folio_share_a_verdict) {
         ck_assert_uint_eq(fake.frames[3000].writes, 1);
         ck_assert_uint_eq(fake.frames[1024].writes, 1);
         ck_assert_uint_eq(source->counters.samples, 5);
-        /* The small page with a look at its block, the first of the folio, the last one's pagemap. */
+        /* The small page with a look at its block, the first of the folio, the last one's pagemap.
+         */
         ck_assert_uint_eq(source->counters.syscalls, 4 + 5 + 1);
 }
 END_TEST

@@ -79,13 +79,17 @@ static int no_entry(const SmapsEntry *entry, void *userdata) {
 
 START_TEST(malformed_smaps) {
         static const char *const texts[] = {
-                "Size: 4 kB\n", "10000-20000 rw-p 0 0:0 0\nRss: x kB\n", "10000-20000 rw-p 0 0:0 0\nRss: 1 MB\n",
-                "zzz\n", "10000-20000 rw-p 0 0:0 0\nReferenced:99999999999999999999 kB\n", "abc\n",
+                "Size: 4 kB\n",
+                "10000-20000 rw-p 0 0:0 0\nRss: x kB\n",
+                "10000-20000 rw-p 0 0:0 0\nRss: 1 MB\n",
+                "zzz\n",
+                "10000-20000 rw-p 0 0:0 0\nReferenced:99999999999999999999 kB\n",
+                "abc\n",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(texts); i++)
-                ck_assert_msg(smaps_parse(texts[i], strlen(texts[i]), no_entry, NULL) == -EBADMSG, "%s",
-                              texts[i]);
+                ck_assert_msg(smaps_parse(texts[i], strlen(texts[i]), no_entry, NULL) == -EBADMSG,
+                              "%s", texts[i]);
         /* Every prefix of a good text is taken or refused, never misread. */
         for (size_t n = 0; n < strlen(smaps_text); n++)
                 (void) smaps_parse(smaps_text, n, no_entry, NULL);
@@ -142,7 +146,8 @@ static Child child_start(bool writes) {
         Child child = {};
         int in[2], out[2];
 
-        child.area = mmap(NULL, AREA_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        child.area = mmap(NULL, AREA_PAGES * PAGE, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         ck_assert_ptr_ne(child.area, MAP_FAILED);
         ck_assert_int_eq(pipe(in) | pipe(out), 0);
         child.pid = fork();

@@ -196,8 +196,11 @@ END_TEST
 START_TEST(estimate_large) {
         _cleanup_(snapshot_unrefp) Snapshot *snapshot = snapshot_new(1, 1);
 
-        snapshot->regions[0] =
-                (SnapshotRegion) { .start = 0, .end = UINT64_C(100) << 40, .samples = UINT64_C(25) << 30, .hits = UINT64_C(25) << 29 };
+        snapshot->regions[0] = (SnapshotRegion) {
+                .end = UINT64_C(100) << 40,
+                .samples = UINT64_C(25) << 30,
+                .hits = UINT64_C(25) << 29,
+        };
         snapshot_estimate(snapshot);
         ck_assert_uint_eq(snapshot->working_set.bytes, UINT64_C(50) << 40);
 }
