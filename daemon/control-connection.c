@@ -75,7 +75,8 @@ static int add_sources(Connection *c) {
         if (r < 0)
                 return r;
 
-        r = sd_event_add_time(event, &c->timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY_USEC, on_timer, c);
+        r = sd_event_add_time(event, &c->timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY_USEC, on_timer,
+                              c);
         if (r < 0)
                 return r;
         return sd_event_source_set_enabled(c->timer, SD_EVENT_OFF);
@@ -158,7 +159,8 @@ void connection_end(Connection *c, const char *reason) {
         connection_update(c);
 }
 
-/* Whether the next call may be looked at: the last one is answered, and the answer is on its way. */
+/* Whether the next call may be looked at: the last one is answered, and the answer is on its way.
+ */
 static bool may_call(const Connection *c) {
         return !c->stream && c->output.size <= c->control->config.limits.ready_bytes;
 }

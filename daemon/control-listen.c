@@ -224,7 +224,8 @@ static int bind_path(int fd, const struct sockaddr_un *address) {
         return bind(fd, (const struct sockaddr *) address, sizeof(*address)) < 0 ? -errno : 0;
 }
 
-/* Between bind() and listen() nobody can connect yet, so the order of the rights does not matter. */
+/* Between bind() and listen() nobody can connect yet, so the order of the rights does not matter.
+ */
 static int open_path(const char *path, mode_t mode, gid_t group, int *ret_fd) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         _cleanup_close_ int fd = -1;
@@ -293,7 +294,8 @@ static int take_inherited(Control *control, int fd, char **ret_error) {
                 return error_setf(ret_error, -errno, "inherited descriptor %d: %m", fd);
 
         r = add_listener(control, fd, NULL);
-        return r < 0 ? error_setf(ret_error, r, "inherited descriptor %d: %s", fd, error_text(r)) : 0;
+        return r < 0 ? error_setf(ret_error, r, "inherited descriptor %d: %s", fd, error_text(r))
+                     : 0;
 }
 
 int control_listen_inherited(Control *control, const char *name, char **ret_error) {

@@ -7,8 +7,8 @@
  * reply. This file never logs: facts go to the log callback.
  *
  * A handler answers exactly once (control_reply(), control_reply_begin() … control_reply_end(), or
- * control_error()), or keeps the call open (control_stream_open()) and answers later. It returns what
- * those returned; a call that is neither answered nor kept open costs the peer its connection.
+ * control_error()), or keeps the call open (control_stream_open()) and answers later. It returns
+ * what those returned; a call that is neither answered nor kept open costs the peer its connection.
  * Nothing that a handler or a publisher calls here closes a connection or runs a callback at once:
  * that waits for the event loop. */
 #pragma once
@@ -45,8 +45,8 @@ typedef struct ControlLimits {
         size_t request_bytes;         /* one call */
         size_t reply_bytes;           /* one reply */
         size_t output_bytes;          /* replies queued per connection */
-        size_t ready_bytes;           /* with more queued than this a peer counts as behind: no further
-                                       * call of it is looked at, control_stream_ready() is false */
+        size_t ready_bytes; /* with more queued than this a peer counts as behind: no further
+                             * call of it is looked at, control_stream_ready() is false */
         nsec_t unfinished;            /* for the rest of a message that has begun */
         nsec_t unread;                /* with replies queued and none of them taken */
         nsec_t accept_interval;       /* at most accept_burst new connections in this time */
@@ -103,16 +103,16 @@ bool control_peer_in_group(const ControlPeer *peer, gid_t group);
 
 int control_new(sd_event *event, const ControlConfig *config, Control **ret);
 
-/* Closes everything, runs the closed callbacks and removes the socket if it was made here. Not to be
- * called from a handler or a callback. */
+/* Closes everything, runs the closed callbacks and removes the socket if it was made here. Not to
+ * be called from a handler or a callback. */
 Control *control_free(Control *control);
 
 /* How clients come in; any number of these. */
 
 /* Listens on a path. A missing parent directory is made (0755); the socket of a daemon that died is
- * replaced, that of a living one is CONTROL_E_IN_USE. The socket gets `mode` and `group` ((gid_t) -1
- * leaves it) before anybody can connect, whatever the umask. 0, CONTROL_E_IN_USE or -errno, with a
- * text. */
+ * replaced, that of a living one is CONTROL_E_IN_USE. The socket gets `mode` and `group` ((gid_t)
+ * -1 leaves it) before anybody can connect, whatever the umask. 0, CONTROL_E_IN_USE or -errno, with
+ * a text. */
 int control_listen_path(Control *control, const char *path, mode_t mode, gid_t group,
                         char **ret_error);
 
@@ -136,17 +136,18 @@ const ControlPeer *control_call_peer(const ControlCall *call);
 /* Whether several replies are allowed. */
 bool control_call_wants_more(const ControlCall *call);
 
-/* The answer. Steals `parameters` (NULL: none). 0, CONTROL_E_FULL or -errno. To a oneway call nothing
- * is sent, errors included, and all of these succeed. */
+/* The answer. Steals `parameters` (NULL: none). 0, CONTROL_E_FULL or -errno. To a oneway call
+ * nothing is sent, errors included, and all of these succeed. */
 int control_reply(ControlCall *call, json_t *parameters);
 
 /* The same for a long answer, written piece by piece: the writer stands inside `parameters`.
- * control_reply_end() returns what control_reply() would; on failure nothing has been sent. To answer
- * with an error after all, call writer_abort() first. */
+ * control_reply_end() returns what control_reply() would; on failure nothing has been sent. To
+ * answer with an error after all, call writer_abort() first. */
 Writer *control_reply_begin(ControlCall *call);
 int control_reply_end(ControlCall *call);
 
-/* Answers with an error. Steals `parameters`. Names and texts in it must be UTF-8: varlink_string(). */
+/* Answers with an error. Steals `parameters`. Names and texts in it must be UTF-8:
+ * varlink_string(). */
 int control_error(ControlCall *call, const char *name, json_t *parameters);
 int control_error_invalid(ControlCall *call, const char *field); /* InvalidParameter */
 int control_error_denied(ControlCall *call);                     /* PermissionDenied */
@@ -154,16 +155,16 @@ int control_error_expected_more(ControlCall *call);              /* ExpectedMore
 
 /* Streams: calls that are kept open. */
 
-/* Keeps the call open beyond its handler (also to answer once, later, a call without `more`). `closed`
- * is called when the peer has gone, or the server goes; the handle is gone with it. It is not called
- * after a last reply or control_stream_close(). 0, CONTROL_E_LIMIT or -errno. */
+/* Keeps the call open beyond its handler (also to answer once, later, a call without `more`).
+ * `closed` is called when the peer has gone, or the server goes; the handle is gone with it. It is
+ * not called after a last reply or control_stream_close(). 0, CONTROL_E_LIMIT or -errno. */
 int control_stream_open(ControlCall *call, void (*closed)(void *userdata), void *userdata,
                         ControlStream **ret);
 
 const ControlPeer *control_stream_peer(const ControlStream *stream);
 
-/* Whether the peer keeps up. Push a snapshot only when it does (and all parts of it then): a peer that
- * does not misses whole snapshots and costs no memory. */
+/* Whether the peer keeps up. Push a snapshot only when it does (and all parts of it then): a peer
+ * that does not misses whole snapshots and costs no memory. */
 bool control_stream_ready(const ControlStream *stream);
 
 /* Bytes that still fit into the output queue. */

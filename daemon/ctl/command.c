@@ -22,7 +22,8 @@ static void reset_signals(void) {
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-__attribute__((noreturn)) static void become_command(char **argv, int go, int error, bool stdout_to_stderr) {
+__attribute__((noreturn)) static void become_command(char **argv, int go, int error,
+                                                     bool stdout_to_stderr) {
         char byte;
         ssize_t n;
         int e;

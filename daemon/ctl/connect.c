@@ -33,14 +33,19 @@ int connection_open(Connection *connection, const char *path) {
         case -ECONNREFUSED:
         case -ENOTSOCK:
         case -ENOTDIR:
-                return fail(CTL_NO_DAEMON, "no udamond on %s (%s): start one with 'systemctl start udamond' "
-                            "or 'udamond --socket PATH', or use 'udamonctl run -- CMD'", path,
-                            r == -ENOENT ? "no such file" : r == -ECONNREFUSED ? "connection refused"
-                                                                                : "not a socket");
+                return fail(CTL_NO_DAEMON,
+                            "no udamond on %s (%s): start one with 'systemctl start udamond' "
+                            "or 'udamond --socket PATH', or use 'udamonctl run -- CMD'",
+                            path,
+                            r == -ENOENT         ? "no such file"
+                            : r == -ECONNREFUSED ? "connection refused"
+                                                 : "not a socket");
         case -EACCES:
         case -EPERM:
-                return fail(CTL_DENIED, "not permitted to use %s: be root or join the group udamon-read "
-                            "(udamon-admin to start and stop monitors)", path);
+                return fail(CTL_DENIED,
+                            "not permitted to use %s: be root or join the group udamon-read "
+                            "(udamon-admin to start and stop monitors)",
+                            path);
         case -ENOMEM:
                 return r;
         default:
@@ -81,7 +86,8 @@ static char *join_names(json_t *names, char *buf, size_t size) {
         buf[0] = 0;
         json_array_foreach(names, i, item) {
                 const char *name = json_string_value(item);
-                int n = snprintf(buf + used, size - used, "%s%s", i > 0 ? ", " : "", name ? name : "?");
+                int n = snprintf(buf + used, size - used, "%s%s", i > 0 ? ", " : "",
+                                 name ? name : "?");
 
                 if (n < 0 || (size_t) n >= size - used)
                         break;
@@ -101,18 +107,20 @@ static int no_such_monitor(json_t *parameters) {
         char buf[256];
 
         if (json_array_size(monitors) == 0)
-                return fail(CTL_GONE, "no monitor runs: start one with 'udamonctl start --pid PID', or watch "
+                return fail(CTL_GONE,
+                            "no monitor runs: start one with 'udamonctl start --pid PID', or watch "
                             "a command with 'udamonctl run -- CMD'");
-        return fail(CTL_GONE, "no monitor is called '%s'; there is: %s", text_of(parameters, "name"),
-                    join_names(monitors, buf, sizeof(buf)));
+        return fail(CTL_GONE, "no monitor is called '%s'; there is: %s",
+                    text_of(parameters, "name"), join_names(monitors, buf, sizeof(buf)));
 }
 
 static int no_snapshot_yet(json_t *parameters) {
         char buf[FORMAT_MAX];
         json_int_t wait = json_integer_value(json_object_get(parameters, "wait_ns"));
 
-        return fail(CTL_GONE, "monitor '%s' has no snapshot yet; its first window closes in about %s",
-                    text_of(parameters, "name"), format_duration(buf, wait > 0 ? (nsec_t) wait : 0));
+        return fail(
+                CTL_GONE, "monitor '%s' has no snapshot yet; its first window closes in about %s",
+                text_of(parameters, "name"), format_duration(buf, wait > 0 ? (nsec_t) wait : 0));
 }
 
 static int monitor_error(const char *name, json_t *parameters) {
@@ -126,19 +134,23 @@ static int monitor_error(const char *name, json_t *parameters) {
                 return fail(CTL_USAGE, "there are several monitors; name one of: %s",
                             join_names(json_object_get(parameters, "monitors"), buf, sizeof(buf)));
         if (streq(name, "MonitorExists"))
-                return fail(CTL_REFUSED, "a monitor called '%s' runs already: stop it, or choose another --name",
+                return fail(CTL_REFUSED,
+                            "a monitor called '%s' runs already: stop it, or choose another --name",
                             text_of(parameters, "name"));
         if (streq(name, "TargetInvalid"))
                 return fail(CTL_GONE, "%s cannot be watched: %s", text_of(parameters, "target"),
                             text_of(parameters, "reason"));
         if (streq(name, "SourceUnavailable"))
-                return fail(CTL_REFUSED, "the source '%s' cannot be used here: %s ('udamonctl check' tells more)",
-                            text_of(parameters, "source"), text_of(parameters, "reason"));
+                return fail(
+                        CTL_REFUSED,
+                        "the source '%s' cannot be used here: %s ('udamonctl check' tells more)",
+                        text_of(parameters, "source"), text_of(parameters, "reason"));
         if (streq(name, "RequestInvalid"))
                 return fail(CTL_REFUSED, "the daemon does not accept the value of '%s': %s",
                             text_of(parameters, "parameter"), text_of(parameters, "reason"));
         if (streq(name, "TooManyMonitors"))
-                return fail(CTL_REFUSED, "the daemon's limit of %" PRIi64 " monitors is reached: stop one first",
+                return fail(CTL_REFUSED,
+                            "the daemon's limit of %" PRIi64 " monitors is reached: stop one first",
                             (int64_t) json_integer_value(json_object_get(parameters, "limit")));
         return fail(CTL_REFUSED, "the daemon refused: %s", name);
 }
@@ -153,13 +165,16 @@ int connection_refused(const char *error, json_t *parameters) {
 
         error += sizeof(service) - 1;
         if (streq(error, "PermissionDenied"))
-                return fail(CTL_DENIED, "the daemon does not permit this to you: be root, or join udamon-admin "
+                return fail(CTL_DENIED,
+                            "the daemon does not permit this to you: be root, or join udamon-admin "
                             "(to change) or udamon-read (to look)");
         if (streq(error, "InvalidParameter"))
                 return fail(CTL_REFUSED, "the daemon does not accept the value of '%s'",
                             text_of(parameters, "parameter"));
         if (streq(error, "MethodNotFound") || streq(error, "InterfaceNotFound"))
-                return fail(CTL_REFUSED, "whoever answers there is no udamond, or an older one than this client (%s)",
+                return fail(CTL_REFUSED,
+                            "whoever answers there is no udamond, or an older one than this client "
+                            "(%s)",
                             error);
         return fail(CTL_REFUSED, "the daemon refused: %s", error);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A connection to a daemon: the one that runs, or a private one that lives as long as the connection.
- * All functions tell the user what went wrong and return an ExitStatus, or a negative error number
- * that was not told. */
+/* A connection to a daemon: the one that runs, or a private one that lives as long as the
+ * connection. All functions tell the user what went wrong and return an ExitStatus, or a negative
+ * error number that was not told. */
 #pragma once
 
 #include <jansson.h>

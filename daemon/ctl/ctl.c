@@ -30,7 +30,8 @@ static const VerbInfo verbs[] = {
           "watch running processes",
           "  udamonctl start --pid 1234 --name web\n"
           "  udamonctl start --command postgres --intervals 50ms,1s,10s\n" },
-        { "stop", VERB_STOP, verb_stop, "NAME [OPTIONS]", "stop a monitor and forget what it learned",
+        { "stop", VERB_STOP, verb_stop, "NAME [OPTIONS]",
+          "stop a monitor and forget what it learned",
           "  udamonctl stop web\n" },
         { "status", VERB_STATUS, verb_status, "[OPTIONS]", "the daemon and its monitors",
           "  udamonctl status\n"
@@ -58,15 +59,19 @@ static const VerbInfo verbs[] = {
 };
 
 static void print_verb_help(const VerbInfo *info) {
-        (void) printf("usage: udamonctl %s %s\n\n%s\n\noptions:\n", info->name, info->synopsis, info->purpose);
+        (void) printf("usage: udamonctl %s %s\n\n%s\n\noptions:\n", info->name, info->synopsis,
+                      info->purpose);
         options_help(stdout, info->verb);
-        (void) printf("\nexamples:\n%s\nTimes, sizes and rates need their units: 100ms, 2s, 64KiB, 5%%. "
-                      "See udamonctl(1).\n", info->examples);
+        (void) printf(
+                "\nexamples:\n%s\nTimes, sizes and rates need their units: 100ms, 2s, 64KiB, 5%%. "
+                "See udamonctl(1).\n",
+                info->examples);
 }
 
 static void print_help(FILE *out) {
         (void) fputs("usage: udamonctl VERB [OPTIONS]\n\n"
-                     "Shows which memory of running programs is in use, and for how long the rest has been idle.\n\n",
+                     "Shows which memory of running programs is in use, and for how long the rest "
+                     "has been idle.\n\n",
                      out);
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 (void) fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].purpose);
@@ -135,8 +140,9 @@ int ctl_main(int argc, char **argv) {
         }
         info = find_verb(argv[1]);
         if (!info)
-                return argv[1][0] == '-' ? fail(CTL_USAGE, "the verb comes first: udamonctl VERB %s", argv[1])
-                                         : unknown_verb(argv[1]);
+                return argv[1][0] == '-'
+                               ? fail(CTL_USAGE, "the verb comes first: udamonctl VERB %s", argv[1])
+                               : unknown_verb(argv[1]);
 
         r = run_verb(info, argc - 2, argv + 2);
         if (r < 0)

@@ -109,7 +109,8 @@ static int start_stream(Feed *feed) {
         parameters = name_parameters(feed->name);
         if (!parameters)
                 return -ENOMEM;
-        r = wire_client_start(feed->connection->client, MONITOR_INTERFACE "GetSnapshot", parameters);
+        r = wire_client_start(feed->connection->client, MONITOR_INTERFACE "GetSnapshot",
+                              parameters);
         if (r != 0)
                 return connection_broken(r);
         feed->started = true;
@@ -221,20 +222,21 @@ void feed_source_close(FeedSource *source) {
 }
 
 static int recorded_frame(Recording *recording, const Arguments *args, Frame **ret) {
-        uint64_t count = recording_count(recording), number = args->has_snapshot ? args->snapshot : count;
+        uint64_t count = recording_count(recording),
+                 number = args->has_snapshot ? args->snapshot : count;
         int r;
 
         if (count == 0)
                 return fail(CTL_GONE, "%s holds no snapshot: nothing was recorded", args->input);
         if (number > count)
-                return fail(CTL_GONE, "%s holds %" PRIu64 " snapshots, there is no number %" PRIu64, args->input,
-                            count, number);
+                return fail(CTL_GONE, "%s holds %" PRIu64 " snapshots, there is no number %" PRIu64,
+                            args->input, count, number);
         r = recording_read(recording, number, ret);
         return r == 0 && !*ret ? fail(CTL_REFUSED, "%s is damaged", args->input) : r;
 }
 
-/* Whether there is a snapshot at all. Without `more` the daemon says so at once; it refuses those of
- * several parts, which then is as good as a yes. */
+/* Whether there is a snapshot at all. Without `more` the daemon says so at once; it refuses those
+ * of several parts, which then is as good as a yes. */
 static int require_snapshot(FeedSource *source, const Arguments *args) {
         _cleanup_json_ json_t *parameters = NULL;
         _cleanup_free_ char *error = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Frames from the daemon's replies. The daemon is trusted to mean well, not to be free of bugs: what
- * contradicts the interface is refused here, so that no view has to think of it. */
+/* Frames from the daemon's replies. The daemon is trusted to mean well, not to be free of bugs:
+ * what contradicts the interface is refused here, so that no view has to think of it. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -26,13 +26,14 @@ static int check_unsigned(const Unsigned *fields, size_t n, const char *what, ch
         for (size_t i = 0; i < n; i++)
                 if (fields[i].value < 0)
                         return error_setf(ret_error, -EBADMSG,
-                                          "the daemon's reply is malformed: %s: %s is negative", what,
-                                          fields[i].name);
+                                          "the daemon's reply is malformed: %s: %s is negative",
+                                          what, fields[i].name);
         return 0;
 }
 
 static int working_set_from_json(json_t *json, FrameWorkingSet *ret, char **ret_error) {
-        Unsigned f[] = { { "bytes", 0 }, { "error", 0 }, { "touched", 0 }, { "untrackable", 0 }, { "total", 0 } };
+        Unsigned f[] = {
+                {"bytes", 0}, {"error", 0}, {"touched", 0}, {"untrackable", 0}, {"total", 0}};
         json_error_t error;
         int r;
 
@@ -55,15 +56,19 @@ static int working_set_from_json(json_t *json, FrameWorkingSet *ret, char **ret_
 }
 
 int frame_point_from_json(json_t *json, FramePoint *ret, char **ret_error) {
-        Unsigned f[] = { { "sequence", 0 }, { "time_ns", 0 }, { "window_ns", 0 }, { "resident_bytes", 0 }, { "regions", 0 } };
+        Unsigned f[] = {{"sequence", 0},
+                        {"time_ns", 0},
+                        {"window_ns", 0},
+                        {"resident_bytes", 0},
+                        {"regions", 0}};
         json_t *working_set;
         json_error_t error;
         FramePoint point;
         int r;
 
-        if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:I, s:I, s:I, s:o}", f[0].name, &f[0].value,
-                           f[1].name, &f[1].value, f[2].name, &f[2].value, f[3].name, &f[3].value,
-                           f[4].name, &f[4].value, "working_set", &working_set) < 0)
+        if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:I, s:I, s:I, s:o}", f[0].name,
+                           &f[0].value, f[1].name, &f[1].value, f[2].name, &f[2].value, f[3].name,
+                           &f[3].value, f[4].name, &f[4].value, "working_set", &working_set) < 0)
                 return malformed(ret_error, "points", &error);
         r = check_unsigned(f, ELEMENTSOF(f), "points", ret_error);
         if (r < 0)
@@ -89,9 +94,9 @@ static int add_target_json(Frame *frame, json_t *json, char **ret_error) {
         json_error_t error;
         int r;
 
-        if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:s, s:s, s:I, s?o}", f[0].name, &f[0].value, "pid",
-                           &pid, "command", &command, "state", &state, f[1].name, &f[1].value,
-                           "resident_bytes", &resident) < 0)
+        if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:s, s:s, s:I, s?o}", f[0].name,
+                           &f[0].value, "pid", &pid, "command", &command, "state", &state,
+                           f[1].name, &f[1].value, "resident_bytes", &resident) < 0)
                 return malformed(ret_error, "targets", &error);
         r = check_unsigned(f, ELEMENTSOF(f), "targets", ret_error);
         if (r < 0)
@@ -110,7 +115,8 @@ static int add_target_json(Frame *frame, json_t *json, char **ret_error) {
 
 /* What one region must satisfy by itself and after the one before it. */
 static const char *region_defect(const Frame *frame, const FrameRegion *region) {
-        const FrameRegion *last = frame->n_regions > 0 ? &frame->regions[frame->n_regions - 1] : NULL;
+        const FrameRegion *last =
+                frame->n_regions > 0 ? &frame->regions[frame->n_regions - 1] : NULL;
 
         if (region->start >= region->end)
                 return "empty";
@@ -125,17 +131,18 @@ static const char *region_defect(const Frame *frame, const FrameRegion *region) 
 }
 
 static int add_region_json(Frame *frame, json_t *json, char **ret_error) {
-        Unsigned f[] = { { "target", 0 }, { "start", 0 }, { "end", 0 }, { "hits", 0 }, { "samples", 0 }, { "untrackable", 0 }, { "age_ns", 0 } };
+        Unsigned f[] = {{"target", 0},  {"start", 0},       {"end", 0},   {"hits", 0},
+                        {"samples", 0}, {"untrackable", 0}, {"age_ns", 0}};
         FrameRegion region;
         const char *mapping, *defect;
         json_error_t error;
         double rate;
         int r;
 
-        if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:F, s:s}", f[0].name,
-                           &f[0].value, f[1].name, &f[1].value, f[2].name, &f[2].value, f[3].name,
-                           &f[3].value, f[4].name, &f[4].value, f[5].name, &f[5].value, f[6].name,
-                           &f[6].value, "rate", &rate, "mapping", &mapping) < 0)
+        if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:F, s:s}",
+                           f[0].name, &f[0].value, f[1].name, &f[1].value, f[2].name, &f[2].value,
+                           f[3].name, &f[3].value, f[4].name, &f[4].value, f[5].name, &f[5].value,
+                           f[6].name, &f[6].value, "rate", &rate, "mapping", &mapping) < 0)
                 return malformed(ret_error, "regions", &error);
         r = check_unsigned(f, ELEMENTSOF(f), "regions", ret_error);
         if (r < 0)
@@ -143,8 +150,10 @@ static int add_region_json(Frame *frame, json_t *json, char **ret_error) {
 
         r = frame_find_target(frame, (uint64_t) f[0].value);
         if (r < 0)
-                return error_setf(ret_error, -EBADMSG, "the daemon's reply is malformed: regions: "
-                                  "target %" PRIi64 " is not among the targets", (int64_t) f[0].value);
+                return error_setf(ret_error, -EBADMSG,
+                                  "the daemon's reply is malformed: regions: "
+                                  "target %" PRIi64 " is not among the targets",
+                                  (int64_t) f[0].value);
         region = (FrameRegion) {
                 .target = (uint32_t) r,
                 .start = (uint64_t) f[1].value,
@@ -157,8 +166,9 @@ static int add_region_json(Frame *frame, json_t *json, char **ret_error) {
         };
         defect = region_defect(frame, &region);
         if (defect)
-                return error_setf(ret_error, -EBADMSG, "the daemon's reply is malformed: region at 0x%"
-                                  PRIx64 ": %s", region.start, defect);
+                return error_setf(ret_error, -EBADMSG,
+                                  "the daemon's reply is malformed: region at 0x%" PRIx64 ": %s",
+                                  region.start, defect);
         r = frame_add_mapping(frame, mapping, &region.mapping);
         if (r < 0)
                 return r;
@@ -181,7 +191,8 @@ static int add_regions(Frame *frame, json_t *regions, char **ret_error) {
         return 0;
 }
 
-static int fill_strings(Frame *frame, const char *monitor, const char *source, const char *granularity) {
+static int fill_strings(Frame *frame, const char *monitor, const char *source,
+                        const char *granularity) {
         frame->monitor = strdup(monitor);
         frame->source = strdup(source);
         frame->granularity = strdup(granularity);
@@ -190,17 +201,22 @@ static int fill_strings(Frame *frame, const char *monitor, const char *source, c
 
 /* Everything but the regions; the same in each part. */
 static int fill_header(Frame *frame, json_t *json, char **ret_error) {
-        Unsigned f[] = { { "sequence", 0 }, { "time_ns", 0 }, { "window_ns", 0 }, { "sample_ns", 0 }, { "aggregate_ns", 0 } };
+        Unsigned f[] = {{"sequence", 0},
+                        {"time_ns", 0},
+                        {"window_ns", 0},
+                        {"sample_ns", 0},
+                        {"aggregate_ns", 0}};
         const char *monitor, *source, *granularity;
         json_t *working_set, *targets, *item;
         json_error_t error;
         size_t i;
         int reads, r;
 
-        if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:b, s:o, s:o}",
-                           f[0].name, &f[0].value, f[1].name, &f[1].value, f[2].name, &f[2].value,
-                           f[3].name, &f[3].value, f[4].name, &f[4].value, "monitor", &monitor,
-                           "source", &source, "granularity", &granularity, "reads_seen", &reads,
+        if (json_unpack_ex(json, &error, 0,
+                           "{s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:b, s:o, s:o}", f[0].name,
+                           &f[0].value, f[1].name, &f[1].value, f[2].name, &f[2].value, f[3].name,
+                           &f[3].value, f[4].name, &f[4].value, "monitor", &monitor, "source",
+                           &source, "granularity", &granularity, "reads_seen", &reads,
                            "working_set", &working_set, "targets", &targets) < 0)
                 return malformed(ret_error, "snapshot", &error);
         r = check_unsigned(f, ELEMENTSOF(f), "snapshot", ret_error);
@@ -233,8 +249,8 @@ static int add_part(Frame **frame, json_t *json, bool *ret_complete, char **ret_
         json_error_t error;
         int r;
 
-        if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:o}", "sequence", &sequence, "parts", &parts,
-                           "regions", &regions) < 0)
+        if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:o}", "sequence", &sequence, "parts",
+                           &parts, "regions", &regions) < 0)
                 return malformed(ret_error, "snapshot", &error);
         if (parts < 1 || parts > PARTS_MAX)
                 return error_setf(ret_error, -EBADMSG, "the daemon's reply is malformed: %" PRIi64

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A frame: one decoded snapshot, whatever it came from. Every view reads frames and nothing else.
  *
- * Regions are in the order of their targets and, within one, of their addresses; they do not overlap.
- * Sizes in bytes, times in nanoseconds, rates 0 to 1. */
+ * Regions are in the order of their targets and, within one, of their addresses; they do not
+ * overlap. Sizes in bytes, times in nanoseconds, rates 0 to 1. */
 #pragma once
 
 #include <jansson.h>
@@ -80,9 +80,9 @@ static inline void frame_freep(Frame **frame) {
         *frame = frame_free(*frame);
 }
 
-/* Adds one part of a snapshot (the value of `snapshot` in a reply) to *frame, which is created by the
- * first part. *ret_complete says whether it was the last. -EBADMSG with a text when the reply is not
- * what the interface promises; *frame is then freed. */
+/* Adds one part of a snapshot (the value of `snapshot` in a reply) to *frame, which is created by
+ * the first part. *ret_complete says whether it was the last. -EBADMSG with a text when the reply
+ * is not what the interface promises; *frame is then freed. */
 int frame_add_part(Frame **frame, json_t *snapshot, bool *ret_complete, char **ret_error);
 
 /* Decodes an element of GetHistory's points. -EBADMSG with a text. */
@@ -117,7 +117,7 @@ static inline bool frame_region_blind(const FrameRegion *region) {
  * and 5 of 5 are not taken for certainties. */
 double frame_region_error(const FrameRegion *region);
 
-/* For how long nothing was seen to touch the region. Below this moving average its age is idle time:
- * an average that only decays never becomes zero. */
+/* For how long nothing was seen to touch the region. Below this moving average its age is idle
+ * time: an average that only decays never becomes zero. */
 #define FRAME_IDLE_RATE 0.001
 uint64_t frame_region_idle(const FrameRegion *region, uint64_t window_ns);

@@ -41,7 +41,8 @@ static int compare_spans(const void *a, const void *b) {
         return x->start < y->start ? -1 : x->start > y->start;
 }
 
-static int append_span(HeatLayout *layout, uint64_t target, uint64_t start, uint64_t end, uint32_t name) {
+static int append_span(HeatLayout *layout, uint64_t target, uint64_t start, uint64_t end,
+                       uint32_t name) {
         HeatSpan *last = layout->n_spans > 0 ? &layout->spans[layout->n_spans - 1] : NULL;
 
         if (last && last->target == target && last->end == start && last->name == name) {
@@ -127,7 +128,8 @@ static void coalesce(HeatLayout *layout) {
         for (size_t i = 0; i < layout->n_spans; i++) {
                 HeatSpan *last = n > 0 ? &layout->spans[n - 1] : NULL, *span = &layout->spans[i];
 
-                if (last && last->target == span->target && last->end == span->start && last->name == span->name)
+                if (last && last->target == span->target && last->end == span->start &&
+                    last->name == span->name)
                         last->end = span->end;
                 else
                         layout->spans[n++] = *span;
@@ -174,8 +176,8 @@ static int compare_descending(const void *a, const void *b) {
         return x > y ? -1 : x < y;
 }
 
-/* The least gap that is a boundary, such that there are at most `most` areas. Targets are always kept
- * apart. */
+/* The least gap that is a boundary, such that there are at most `most` areas. Targets are always
+ * kept apart. */
 static int choose_gap(const HeatLayout *layout, size_t most, uint64_t *ret) {
         _cleanup_free_ uint64_t *gaps = calloc(layout->n_spans + 1, sizeof(*gaps));
         uint64_t bytes = 0;

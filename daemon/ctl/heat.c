@@ -28,8 +28,8 @@ void heat_row_deinit(HeatRow *row) {
 }
 
 /* Adds mapped bytes [from, to) of an area, counted from its start without gaps. */
-static void add_bytes(HeatRow *row, const HeatArea *area, double from, double to, const FrameRegion *region,
-                      double window) {
+static void add_bytes(HeatRow *row, const HeatArea *area, double from, double to,
+                      const FrameRegion *region, double window) {
         double per_column = (double) area->bytes / (double) area->columns;
         size_t column = MIN((size_t) (from / per_column), area->columns - 1);
 
@@ -57,8 +57,8 @@ static size_t skip_regions(const Frame *frame, size_t i, uint64_t target, uint64
         return i;
 }
 
-static void add_area(HeatRow *row, const HeatLayout *layout, const HeatArea *area, const Frame *frame,
-                     uint64_t min_age_ns) {
+static void add_area(HeatRow *row, const HeatLayout *layout, const HeatArea *area,
+                     const Frame *frame, uint64_t min_age_ns) {
         double window = (double) frame->point.window_ns, offset = 0;
         size_t i = skip_regions(frame, 0, area->target, area->start);
 
@@ -68,9 +68,11 @@ static void add_area(HeatRow *row, const HeatLayout *layout, const HeatArea *are
                 i = skip_regions(frame, i, area->target, span->start);
                 for (size_t k = i; k < frame->n_regions; k++) {
                         const FrameRegion *region = &frame->regions[k];
-                        uint64_t from = MAX(region->start, span->start), to = MIN(region->end, span->end);
+                        uint64_t from = MAX(region->start, span->start),
+                                 to = MIN(region->end, span->end);
 
-                        if (frame->targets[region->target].id != area->target || region->start >= span->end)
+                        if (frame->targets[region->target].id != area->target ||
+                            region->start >= span->end)
                                 break;
                         if (from < to && region->age_ns >= min_age_ns)
                                 add_bytes(row, area, offset + (double) (from - span->start),

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The arithmetic of heat maps.
  *
- * The address axis holds mapped memory only. A layout is made from all frames that will be drawn: the
- * union of their regions, cut into areas where the address space has a large gap (or a new target
- * begins), each area with a share of the columns that follows its size. Gaps inside an area are left
- * out. A cell is the mean access rate of what it covers, weighted by bytes and by the length of the
- * windows: a quarter of hot bytes in a cell at 100 % makes 25 %, whatever the regions look like. */
+ * The address axis holds mapped memory only. A layout is made from all frames that will be drawn:
+ * the union of their regions, cut into areas where the address space has a large gap (or a new
+ * target begins), each area with a share of the columns that follows its size. Gaps inside an area
+ * are left out. A cell is the mean access rate of what it covers, weighted by bytes and by the
+ * length of the windows: a quarter of hot bytes in a cell at 100 % makes 25 %, whatever the regions
+ * look like. */
 #pragma once
 
 #include <stdbool.h>
@@ -74,8 +75,8 @@ uint64_t heat_layout_missing(const HeatLayout *layout, const Frame *frame);
 int heat_row_init(HeatRow *row, size_t columns);
 void heat_row_deinit(HeatRow *row);
 
-/* Adds one frame. With min_age_ns, only regions that have kept their rate at least so long: what the
- * frame knows of the past. */
+/* Adds one frame. With min_age_ns, only regions that have kept their rate at least so long: what
+ * the frame knows of the past. */
 void heat_row_add(HeatRow *row, const HeatLayout *layout, const Frame *frame, uint64_t min_age_ns);
 
 /* Mean access rate, or HEAT_NO_DATA or HEAT_BLIND (screen.h). */

@@ -14,10 +14,14 @@ static void print_numbers(const Screen *screen, const Frame *frame) {
         const FrameWorkingSet *w = &frame->point.working_set;
         char a[FORMAT_MAX], b[FORMAT_MAX], c[FORMAT_MAX], d[FORMAT_MAX], t[FORMAT_MAX];
 
-        (void) fprintf(screen->out, "%s #%" PRIu64 "  working set %s +- %s of %s mapped, %s resident; window %s\n",
-                       frame->monitor, frame->point.sequence, format_size(a, w->bytes), format_size(b, w->error),
-                       format_size(c, w->total),
-                       frame->point.resident_bytes == FRAME_UNKNOWN ? "?" : format_size(d, frame->point.resident_bytes),
+        (void) fprintf(screen->out,
+                       "%s #%" PRIu64
+                       "  working set %s +- %s of %s mapped, %s resident; window %s\n",
+                       frame->monitor, frame->point.sequence, format_size(a, w->bytes),
+                       format_size(b, w->error), format_size(c, w->total),
+                       frame->point.resident_bytes == FRAME_UNKNOWN
+                               ? "?"
+                               : format_size(d, frame->point.resident_bytes),
                        format_duration(t, frame->point.window_ns));
 }
 
@@ -86,7 +90,8 @@ int live_draw(Live *live, const Frame *frame) {
         live_erase(live);
         for (const char *p = text; (p = strchr(p, '\n')); p++)
                 live->lines++;
-        /* lines that are too long are cut, not wrapped: else the next picture would miss its place */
+        /* lines that are too long are cut, not wrapped: else the next picture would miss its place
+         */
         (void) fprintf(live->screen.out, "\033[?7l%s\033[?7h", text);
         (void) fflush(live->screen.out);
         return 0;

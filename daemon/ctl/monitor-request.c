@@ -8,17 +8,20 @@ static json_t *targets_json(const MonitorOptions *options) {
         json_t *targets = json_array();
 
         for (size_t i = 0; i < options->n_pids; i++)
-                (void) json_array_append_new(targets, json_pack("{s:I, s:b}", "pid", (json_int_t) options->pids[i],
-                                             "children", !options->no_children));
+                (void) json_array_append_new(targets, json_pack("{s:I, s:b}", "pid",
+                                                                (json_int_t) options->pids[i],
+                                                                "children", !options->no_children));
         for (size_t i = 0; i < options->n_commands; i++)
-                (void) json_array_append_new(targets, json_pack("{s:s, s:b}", "command", options->commands[i],
-                                             "children", !options->no_children));
+                (void) json_array_append_new(targets, json_pack("{s:s, s:b}", "command",
+                                                                options->commands[i], "children",
+                                                                !options->no_children));
         return targets;
 }
 
 static void set_number(json_t *context, const char *key, uint64_t value) {
         if (value > 0)
-                (void) json_object_set_new(context, key, json_integer((json_int_t) MIN(value, (uint64_t) INT64_MAX)));
+                (void) json_object_set_new(
+                        context, key, json_integer((json_int_t) MIN(value, (uint64_t) INT64_MAX)));
 }
 
 static void set_text(json_t *context, const char *key, const char *value) {
@@ -51,12 +54,15 @@ static json_t *context_json(const MonitorOptions *options) {
         set_number(context, "max_regions", options->max_regions);
         set_number(context, "max_region_bytes", options->max_region_bytes);
         if (options->has_seed)
-                (void) json_object_set_new(context, "seed", json_integer((json_int_t) options->seed));
+                (void) json_object_set_new(context, "seed",
+                                           json_integer((json_int_t) options->seed));
         /* what the field recommends (DAMON's automatic tuning) */
         if (options->auto_intervals)
-                (void) json_object_set_new(context, "goal", json_pack("{s:f, s:i, s:I, s:I}", "access_share", 0.04,
-                                           "aggregations", 3, "sample_min_ns", (json_int_t) (5 * NSEC_PER_MSEC),
-                                           "sample_max_ns", (json_int_t) (10 * NSEC_PER_SEC)));
+                (void) json_object_set_new(
+                        context, "goal",
+                        json_pack("{s:f, s:i, s:I, s:I}", "access_share", 0.04, "aggregations", 3,
+                                  "sample_min_ns", (json_int_t) (5 * NSEC_PER_MSEC),
+                                  "sample_max_ns", (json_int_t) (10 * NSEC_PER_SEC)));
         return context;
 }
 

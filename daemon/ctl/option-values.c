@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Setters of option values. Nothing is guessed: a bare number where a unit matters is refused with the
- * spelling that was probably meant. */
+/* Setters of option values. Nothing is guessed: a bare number where a unit matters is refused with
+ * the spelling that was probably meant. */
 #include "option-values.h"
 
 #include <inttypes.h>
@@ -31,10 +31,12 @@ int set_time(void *field, const char *value, char **ret_error) {
 
         r = parse_duration(value, &t);
         if (r == PARSE_E_NO_UNIT)
-                return error_setf(ret_error, -EINVAL, "'%s' has no unit (did you mean %sms or %ss?)", value,
-                                  value, value);
+                return error_setf(ret_error, -EINVAL,
+                                  "'%s' has no unit (did you mean %sms or %ss?)", value, value,
+                                  value);
         if (r < 0 || t == NSEC_INFINITY)
-                return error_setf(ret_error, -EINVAL, "'%s' is not a time such as 100ms, 2s or 1min", value);
+                return error_setf(ret_error, -EINVAL,
+                                  "'%s' is not a time such as 100ms, 2s or 1min", value);
         if (t == 0)
                 return error_setf(ret_error, -EINVAL, "the time must be more than 0");
         *(nsec_t *) field = t;
@@ -47,10 +49,12 @@ int set_size(void *field, const char *value, char **ret_error) {
 
         r = parse_size(value, &size);
         if (r == PARSE_E_NO_UNIT)
-                return error_setf(ret_error, -EINVAL, "'%s' has no unit (did you mean %sKiB or %sMiB?)", value,
-                                  value, value);
+                return error_setf(ret_error, -EINVAL,
+                                  "'%s' has no unit (did you mean %sKiB or %sMiB?)", value, value,
+                                  value);
         if (r < 0)
-                return error_setf(ret_error, -EINVAL, "'%s' is not a size such as 64KiB, 10MiB or 1GiB", value);
+                return error_setf(ret_error, -EINVAL,
+                                  "'%s' is not a size such as 64KiB, 10MiB or 1GiB", value);
         *(uint64_t *) field = size;
         return 0;
 }
@@ -68,8 +72,9 @@ int set_width(void *field, const char *value, char **ret_error) {
         uint64_t n;
 
         if (parse_u64(value, &n) < 0 || n < WIDTH_MIN || n > WIDTH_MAX)
-                return error_setf(ret_error, -EINVAL, "'%s' is not a number of columns from %d to %d", value,
-                                  WIDTH_MIN, WIDTH_MAX);
+                return error_setf(ret_error, -EINVAL,
+                                  "'%s' is not a number of columns from %d to %d", value, WIDTH_MIN,
+                                  WIDTH_MAX);
         *(uint64_t *) field = n;
         return 0;
 }
@@ -87,7 +92,8 @@ static int choose(const char *value, const char *const *names, size_t n, char **
         }
         near = nearest_name(value, names, n);
         if (near)
-                return error_setf(ret_error, -EINVAL, "'%s' is none of: %s (did you mean %s?)", value, all, near);
+                return error_setf(ret_error, -EINVAL, "'%s' is none of: %s (did you mean %s?)",
+                                  value, all, near);
         return error_setf(ret_error, -EINVAL, "'%s' is none of: %s", value, all);
 }
 
@@ -155,7 +161,8 @@ static int parse_rate(const char *text, double *ret, char **ret_error) {
 
         r = parse_share(text, ret);
         if (r == PARSE_E_NO_UNIT)
-                return error_setf(ret_error, -EINVAL, "'%s' has no unit (did you mean %s%%?)", text, text);
+                return error_setf(ret_error, -EINVAL, "'%s' has no unit (did you mean %s%%?)", text,
+                                  text);
         if (r < 0)
                 return error_setf(ret_error, -EINVAL, "'%s' is not a rate from 0%% to 100%%", text);
         return 0;
@@ -175,8 +182,8 @@ int set_rate_range(void *field, const char *value, char **ret_error) {
         if (r < 0)
                 return r;
         if (range.min > range.max)
-                return error_setf(ret_error, -EINVAL, "the minimum (%s) is above the maximum (%s)", parts[0],
-                                  parts[1]);
+                return error_setf(ret_error, -EINVAL, "the minimum (%s) is above the maximum (%s)",
+                                  parts[0], parts[1]);
         *(ShareRange *) field = range;
         return 0;
 }
@@ -186,9 +193,11 @@ static int parse_age(const char *text, nsec_t *ret, char **ret_error) {
 
         r = parse_duration(text, ret);
         if (r == PARSE_E_NO_UNIT)
-                return error_setf(ret_error, -EINVAL, "'%s' has no unit (did you mean %ss?)", text, text);
+                return error_setf(ret_error, -EINVAL, "'%s' has no unit (did you mean %ss?)", text,
+                                  text);
         if (r < 0)
-                return error_setf(ret_error, -EINVAL, "'%s' is not a time such as 500ms, 30s or max", text);
+                return error_setf(ret_error, -EINVAL,
+                                  "'%s' is not a time such as 500ms, 30s or max", text);
         return 0;
 }
 
@@ -206,8 +215,8 @@ int set_age_range(void *field, const char *value, char **ret_error) {
         if (r < 0)
                 return r;
         if (range.min > range.max)
-                return error_setf(ret_error, -EINVAL, "the minimum (%s) is above the maximum (%s)", parts[0],
-                                  parts[1]);
+                return error_setf(ret_error, -EINVAL, "the minimum (%s) is above the maximum (%s)",
+                                  parts[0], parts[1]);
         *(DurationRange *) field = range;
         return 0;
 }
@@ -255,8 +264,8 @@ int set_intervals(void *field, const char *value, char **ret_error) {
         char *parts[3];
         int r;
 
-        r = split(value, 3, "sampling, aggregation and update interval such as 50ms,1s,10s", &copy, parts,
-                  ret_error);
+        r = split(value, 3, "sampling, aggregation and update interval such as 50ms,1s,10s", &copy,
+                  parts, ret_error);
         if (r == 0)
                 r = set_time(&monitor->sample, parts[0], ret_error);
         if (r == 0)
@@ -281,8 +290,9 @@ int set_regions(void *field, const char *value, char **ret_error) {
         if (r < 0)
                 return r;
         if (min > max)
-                return error_setf(ret_error, -EINVAL, "the minimum (%" PRIu64 ") is above the maximum (%"
-                                  PRIu64 ")", min, max);
+                return error_setf(ret_error, -EINVAL,
+                                  "the minimum (%" PRIu64 ") is above the maximum (%" PRIu64 ")",
+                                  min, max);
         monitor->min_regions = min;
         monitor->max_regions = max;
         return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Setters of option values: each takes the field (or the MonitorOptions that holds several), the text
- * and a place for the reason. 0, -EINVAL or -ENOMEM. */
+/* Setters of option values: each takes the field (or the MonitorOptions that holds several), the
+ * text and a place for the reason. 0, -EINVAL or -ENOMEM. */
 #pragma once
 
 int set_flag(void *field, const char *value, char **ret_error);

@@ -216,7 +216,8 @@ static int parse_letter(Arguments *args, char **argv, int argc, int *i) {
         const Option *option = find_letter(word[1], args->verb);
 
         if (!option)
-                return fail(CTL_USAGE, "unknown option '%s'; --help lists those of this command", word);
+                return fail(CTL_USAGE, "unknown option '%s'; --help lists those of this command",
+                            word);
         if (!option->value)
                 return word[2] ? fail(CTL_USAGE, "-%c takes no value", option->letter)
                                : apply(option, args, NULL);
@@ -235,7 +236,8 @@ static int parse_operand(Arguments *args, char **argv, int i) {
         }
         if (args->verb & (VERB_CHECK | VERB_STATUS | VERB_START))
                 return fail(CTL_USAGE, "'%s': this command takes no operand%s", argv[i],
-                            args->verb == VERB_START ? "; targets are given by --pid or --command" : "");
+                            args->verb == VERB_START ? "; targets are given by --pid or --command"
+                                                     : "");
         if (args->operand)
                 return fail(CTL_USAGE, "'%s': one monitor at a time", argv[i]);
         args->operand = argv[i];
@@ -248,21 +250,25 @@ static int check_combinations(const Arguments *args) {
         if (args->help || args->version)
                 return 0;
         if (m->sample && m->aggregate && m->aggregate < m->sample)
-                return fail(CTL_USAGE, "--aggregate is shorter than --sample: no window could hold a sample");
+                return fail(CTL_USAGE,
+                            "--aggregate is shorter than --sample: no window could hold a sample");
         if (args->verb == VERB_RUN && (!args->command || !args->command[0]))
                 return fail(CTL_USAGE, "run: no command; try 'udamonctl run -- COMMAND ARGUMENTS'");
         if (args->verb == VERB_START && m->n_pids + m->n_commands == 0)
-                return fail(CTL_USAGE, "start: what is to be watched? Give --pid PID or --command NAME");
+                return fail(CTL_USAGE,
+                            "start: what is to be watched? Give --pid PID or --command NAME");
         if (args->verb == VERB_STOP && !args->operand)
                 return fail(CTL_USAGE, "stop: which monitor? 'udamonctl status' lists them");
         if (args->verb == VERB_RECORD && !args->output)
                 return fail(CTL_USAGE, "record: where to? Give -o FILE");
         if (args->input && args->operand)
-                return fail(CTL_USAGE, "'%s': a recording holds one monitor; drop the name", args->operand);
+                return fail(CTL_USAGE, "'%s': a recording holds one monitor; drop the name",
+                            args->operand);
         if (args->input && args->follow)
                 return fail(CTL_USAGE, "--follow shows a running monitor, not a recording");
         if (args->follow && args->json)
-                return fail(CTL_USAGE, "--follow never ends, so there is no JSON document; use 'record'");
+                return fail(CTL_USAGE,
+                            "--follow never ends, so there is no JSON document; use 'record'");
         if (args->has_snapshot && !args->input)
                 return fail(CTL_USAGE, "--snapshot chooses from a recording: give -i FILE too");
         if (m->pattern && m->source && !streq(m->source, "sim"))

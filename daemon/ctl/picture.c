@@ -33,7 +33,8 @@ static int allocate_rows(Picture *picture, size_t n) {
 
 typedef int (*FrameVisitor)(Picture *picture, const Frame *frame);
 
-static int for_each_frame(Picture *picture, Recording *recording, const char *what, FrameVisitor visit) {
+static int for_each_frame(Picture *picture, Recording *recording, const char *what,
+                          FrameVisitor visit) {
         _cleanup_(feed_freep) Feed *feed = NULL;
         Progress progress;
         uint64_t n = 0;
@@ -48,7 +49,8 @@ static int for_each_frame(Picture *picture, Recording *recording, const char *wh
                 if (r != 0 || !frame)
                         break;
                 r = visit(picture, frame);
-                progress_tick(&progress, "%s: snapshot %llu of %llu", what, (unsigned long long) ++n,
+                progress_tick(&progress, "%s: snapshot %llu of %llu", what,
+                              (unsigned long long) ++n,
                               (unsigned long long) recording_count(recording));
         }
         progress_done(&progress);
@@ -61,11 +63,13 @@ static int visit_layout(Picture *picture, const Frame *frame) {
 
 static int visit_row(Picture *picture, const Frame *frame) {
         uint64_t start = picture->rows[0].start_ns, end = picture->rows[picture->n_rows - 1].end_ns;
-        uint64_t middle = frame->point.time_ns - MIN(frame->point.window_ns / 2, frame->point.time_ns);
+        uint64_t middle =
+                frame->point.time_ns - MIN(frame->point.window_ns / 2, frame->point.time_ns);
         size_t row = 0;
 
         if (middle > start && end > start)
-                row = (size_t) ((double) (middle - start) * (double) picture->n_rows / (double) (end - start));
+                row = (size_t) ((double) (middle - start) * (double) picture->n_rows /
+                                (double) (end - start));
         heat_row_add(&picture->rows[MIN(row, picture->n_rows - 1)].heat, picture->layout, frame, 0);
         picture->frames++;
         return 0;
@@ -86,13 +90,16 @@ static uint64_t median_window(const FramePoint *points, size_t n) {
 static int set_times(Picture *picture, const FramePoint *points, size_t n, size_t most) {
         uint64_t start = points[0].time_ns - MIN(points[0].window_ns, points[0].time_ns);
         uint64_t end = MAX(points[n - 1].time_ns, start + 1), window = median_window(points, n);
-        size_t rows = (size_t) CLAMP((end - start + window / 2) / window, UINT64_C(1), (uint64_t) most);
+        size_t rows =
+                (size_t) CLAMP((end - start + window / 2) / window, UINT64_C(1), (uint64_t) most);
         int r;
 
         r = allocate_rows(picture, rows);
         for (size_t i = 0; r == 0 && i < rows; i++) {
-                picture->rows[i].start_ns = start + (uint64_t) ((double) (end - start) * (double) i / (double) rows);
-                picture->rows[i].end_ns = start + (uint64_t) ((double) (end - start) * (double) (i + 1) / (double) rows);
+                picture->rows[i].start_ns =
+                        start + (uint64_t) ((double) (end - start) * (double) i / (double) rows);
+                picture->rows[i].end_ns = start + (uint64_t) ((double) (end - start) *
+                                                              (double) (i + 1) / (double) rows);
         }
         return r;
 }
@@ -135,7 +142,7 @@ int picture_from_frame(Picture *picture, const Frame *frame, size_t rows, size_t
         size_t n = 1;
         int r;
 
-        *picture = (Picture) { .reconstructed = true, .frames = 1, .monitor = strdup(frame->monitor) };
+        *picture = (Picture){.reconstructed = true, .frames = 1, .monitor = strdup(frame->monitor)};
         if (!picture->monitor)
                 return -ENOMEM;
         r = heat_layout_new(&picture->layout);

@@ -22,8 +22,8 @@ typedef struct Picture {
         uint64_t missed;
 } Picture;
 
-/* From all snapshots of a recording: at most `rows` rows of equal length, each frame in the row that
- * holds the middle of its window. Two passes, one frame in memory at a time. */
+/* From all snapshots of a recording: at most `rows` rows of equal length, each frame in the row
+ * that holds the middle of its window. Two passes, one frame in memory at a time. */
 int picture_from_recording(Picture *picture, Recording *recording, size_t rows, size_t columns);
 
 /* From one frame: what its ages tell about the past. Rows at 0, 1, 2, 4, 8 … windows ago. */

@@ -26,8 +26,8 @@ static bool is_program(const char *path) {
         return access(path, X_OK) == 0;
 }
 
-/* Where our own executable is: installed as bin/udamonctl beside sbin/udamond, or in a build tree as
- * daemon/ctl/udamonctl below daemon/udamond. */
+/* Where our own executable is: installed as bin/udamonctl beside sbin/udamond, or in a build tree
+ * as daemon/ctl/udamonctl below daemon/udamond. */
 static bool find_beside(char *path, size_t size) {
         static const char *const places[] = { "udamond", "../sbin/udamond", "../udamond" };
         char self[PATH_MAX], *slash;
@@ -43,7 +43,8 @@ static bool find_beside(char *path, size_t size) {
         *slash = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(places); i++)
-                if ((size_t) snprintf(path, size, "%s/%s", self, places[i]) < size && is_program(path))
+                if ((size_t) snprintf(path, size, "%s/%s", self, places[i]) < size &&
+                    is_program(path))
                         return true;
         return false;
 }
@@ -52,9 +53,11 @@ static bool find_in(const char *dirs, char *path, size_t size) {
         while (dirs && *dirs) {
                 size_t length = strcspn(dirs, ":");
 
-                /* an empty element would mean the working directory: not for a privileged program */
+                /* an empty element would mean the working directory: not for a privileged program
+                 */
                 if (length > 0 && dirs[0] == '/' &&
-                    (size_t) snprintf(path, size, "%.*s/udamond", (int) length, dirs) < size && is_program(path))
+                    (size_t) snprintf(path, size, "%.*s/udamond", (int) length, dirs) < size &&
+                    is_program(path))
                         return true;
                 dirs += length + (dirs[length] == ':');
         }
@@ -72,7 +75,8 @@ static int find_daemon(char *path, size_t size) {
         if (find_beside(path, size) || find_in(getenv("PATH"), path, size) ||
             find_in("/usr/local/sbin:/usr/sbin:/sbin", path, size))
                 return 0;
-        return fail(CTL_NO_DAEMON, "no udamond found (beside udamonctl, in $PATH and in /usr/sbin): install it, "
+        return fail(CTL_NO_DAEMON,
+                    "no udamond found (beside udamonctl, in $PATH and in /usr/sbin): install it, "
                     "or set $UDAMOND to its path");
 }
 
@@ -80,7 +84,8 @@ static int find_daemon(char *path, size_t size) {
  * daemon, which ends when its connection does. */
 __attribute__((noreturn)) static void become_daemon(const char *path, int fd) {
         /* what it would say about its source and targets comes over the connection */
-        char *argv[] = { (char *) "udamond", (char *) "--connection-fd=3", (char *) "--log-level=error", NULL };
+        char *argv[] = {(char *) "udamond", (char *) "--connection-fd=3",
+                        (char *) "--log-level=error", NULL};
         sigset_t none;
 
         (void) setsid();

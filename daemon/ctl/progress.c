@@ -24,7 +24,8 @@ void progress_tick(Progress *progress, const char *format, ...) {
 
         if (now - progress->started < QUIET)
                 return;
-        if (now - MAX(progress->last, progress->started) < (terminal ? TERMINAL_INTERVAL : PLAIN_INTERVAL))
+        if (now - MAX(progress->last, progress->started) <
+            (terminal ? TERMINAL_INTERVAL : PLAIN_INTERVAL))
                 return;
         progress->last = now;
 

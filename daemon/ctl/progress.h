@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A sign of life on standard error for what takes more than two seconds: one line, redrawn in place on
- * a terminal; elsewhere one line every ten seconds. */
+/* A sign of life on standard error for what takes more than two seconds: one line, redrawn in place
+ * on a terminal; elsewhere one line every ten seconds. */
 #pragma once
 
 #include <stdbool.h>

@@ -65,7 +65,8 @@ static int record_frames(Recorder *recorder) {
                 char size[FORMAT_MAX];
                 int r;
 
-                progress_tick(&recorder->progress, "recording: %" PRIu64 " snapshots; Ctrl-C ends it",
+                progress_tick(&recorder->progress,
+                              "recording: %" PRIu64 " snapshots; Ctrl-C ends it",
                               recording_count(recorder->recording));
                 if (!ready)
                         continue;
@@ -77,7 +78,8 @@ static int record_frames(Recorder *recorder) {
                 r = recording_append(recorder->recording, frame);
                 if (r != 0)
                         return r;
-                progress_tick(&recorder->progress, "recording: %" PRIu64 " snapshots, working set %s; Ctrl-C ends it",
+                progress_tick(&recorder->progress,
+                              "recording: %" PRIu64 " snapshots, working set %s; Ctrl-C ends it",
                               recording_count(recorder->recording),
                               format_size(size, frame->point.working_set.bytes));
         }
@@ -88,12 +90,15 @@ static int summarize(const Arguments *args, const Recording *recording) {
         uint64_t count = recording_count(recording), missed = recording_missed(recording);
 
         if (args->json)
-                return print_json(json_pack("{s:s, s:I, s:I, s:b}", "recording", args->output, "snapshots",
-                                            (json_int_t) count, "missed_snapshots", (json_int_t) missed,
-                                            "complete", !recording_failed(recording)));
-        tell("%s: %" PRIu64 " snapshots; 'udamonctl heatmap -i %s' draws them", args->output, count, args->output);
+                return print_json(json_pack("{s:s, s:I, s:I, s:b}", "recording", args->output,
+                                            "snapshots", (json_int_t) count, "missed_snapshots",
+                                            (json_int_t) missed, "complete",
+                                            !recording_failed(recording)));
+        tell("%s: %" PRIu64 " snapshots; 'udamonctl heatmap -i %s' draws them", args->output, count,
+             args->output);
         if (missed > 0)
-                tell("%" PRIu64 " snapshots are missing: the recorder was too slow for them", missed);
+                tell("%" PRIu64 " snapshots are missing: the recorder was too slow for them",
+                     missed);
         return 0;
 }
 
@@ -116,11 +121,12 @@ int verb_record(const Arguments *args) {
         if (signals < 0)
                 return signals;
 
-        recorder = (Recorder) {
+        recorder = (Recorder){
                 .feed = feed,
                 .recording = recording,
                 .signals = signals,
-                .deadline = args->duration > 0 ? clock_nsec(CLOCK_MONOTONIC) + args->duration : NSEC_INFINITY,
+                .deadline = args->duration > 0 ? clock_nsec(CLOCK_MONOTONIC) + args->duration
+                                               : NSEC_INFINITY,
         };
         progress_init(&recorder.progress);
         r = record_frames(&recorder);

@@ -31,8 +31,8 @@ struct Recording {
         sqlite3_stmt *select_states;
         sqlite3_stmt *select_regions;
 
-        /* mapping ids handed out so far: mapping i + 1 is names[i]; a frame of its own, for its table
-         * of names only */
+        /* mapping ids handed out so far: mapping i + 1 is names[i]; a frame of its own, for its
+         * table of names only */
         Frame *names;
 };
 

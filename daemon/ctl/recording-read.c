@@ -33,10 +33,12 @@ static int check_identity(Recording *recording) {
         if (r != 0)
                 return r;
         if (id != RECORDING_APPLICATION_ID)
-                return fail(CTL_REFUSED, "%s is not a recording (an SQLite database of another program)",
+                return fail(CTL_REFUSED,
+                            "%s is not a recording (an SQLite database of another program)",
                             recording->path);
         if (version != RECORDING_VERSION)
-                return fail(CTL_REFUSED, "%s has format %" PRIi64 "; this udamonctl reads format %d",
+                return fail(CTL_REFUSED,
+                            "%s has format %" PRIi64 "; this udamonctl reads format %d",
                             recording->path, version, RECORDING_VERSION);
         return 0;
 }
@@ -63,8 +65,10 @@ static int load_extent(Recording *recording) {
         _cleanup_(statement_finalizep) sqlite3_stmt *statement = NULL;
         int r;
 
-        r = recording_prepare(recording, "SELECT count(*), coalesce(max(id), 0), coalesce(min(sequence), 0),"
-                              " coalesce(max(sequence), 0) FROM snapshot", &statement);
+        r = recording_prepare(recording,
+                              "SELECT count(*), coalesce(max(id), 0), coalesce(min(sequence), 0),"
+                              " coalesce(max(sequence), 0) FROM snapshot",
+                              &statement);
         if (r != 0)
                 return r;
         if (sqlite3_step(statement) != SQLITE_ROW)
@@ -133,7 +137,8 @@ int recording_points(Recording *recording, FramePoint **ret, size_t *ret_n) {
 
         if (!points)
                 return -ENOMEM;
-        r = recording_prepare(recording, "SELECT " POINT_COLUMNS " FROM snapshot ORDER BY id", &statement);
+        r = recording_prepare(recording, "SELECT " POINT_COLUMNS " FROM snapshot ORDER BY id",
+                              &statement);
         if (r != 0)
                 return r;
         /* a writer may have added some since it was opened */
@@ -158,8 +163,10 @@ static int read_header(Recording *recording, uint64_t number, Frame *frame, bool
         const char *reads;
         int code, r;
 
-        r = recording_prepare(recording, "SELECT " POINT_COLUMNS ", sample_ns, aggregate_ns FROM snapshot "
-                              "WHERE id=?", &recording->select_snapshot);
+        r = recording_prepare(recording,
+                              "SELECT " POINT_COLUMNS ", sample_ns, aggregate_ns FROM snapshot "
+                              "WHERE id=?",
+                              &recording->select_snapshot);
         if (r != 0)
                 return r;
         statement = recording->select_snapshot;
@@ -188,9 +195,12 @@ static int read_targets(Recording *recording, uint64_t number, Frame *frame) {
         _cleanup_(statement_resetp) sqlite3_stmt *s = NULL;
         int code, r;
 
-        r = recording_prepare(recording, "SELECT s.target, t.pid, t.command, s.state, s.address_space, "
-                              "s.resident_bytes FROM target_state s JOIN target t ON t.id = s.target "
-                              "WHERE s.snapshot=? ORDER BY s.target", &recording->select_states);
+        r = recording_prepare(
+                recording,
+                "SELECT s.target, t.pid, t.command, s.state, s.address_space, "
+                "s.resident_bytes FROM target_state s JOIN target t ON t.id = s.target "
+                "WHERE s.snapshot=? ORDER BY s.target",
+                &recording->select_states);
         if (r != 0)
                 return r;
         s = recording->select_states;
@@ -225,7 +235,8 @@ static int add_row(Recording *recording, sqlite3_stmt *s, uint64_t number, Frame
                 .rate = sqlite3_column_double(s, 6),
                 .age_ns = column_number(s, 7),
         };
-        const FrameRegion *last = frame->n_regions > 0 ? &frame->regions[frame->n_regions - 1] : NULL;
+        const FrameRegion *last =
+                frame->n_regions > 0 ? &frame->regions[frame->n_regions - 1] : NULL;
         int r;
 
         if (target < 0 || region.start >= region.end || region.hits > region.samples)
@@ -241,10 +252,12 @@ static int read_regions(Recording *recording, uint64_t number, Frame *frame) {
         _cleanup_(statement_resetp) sqlite3_stmt *s = NULL;
         int code, r;
 
-        r = recording_prepare(recording, "SELECT r.target, r.start_address, r.end_address, r.hits, r.samples, "
+        r = recording_prepare(recording,
+                              "SELECT r.target, r.start_address, r.end_address, r.hits, r.samples, "
                               "r.untrackable, r.rate, r.age_ns, m.name FROM region r "
                               "LEFT JOIN mapping m ON m.id = r.mapping WHERE r.snapshot=? "
-                              "ORDER BY r.target, r.start_address", &recording->select_regions);
+                              "ORDER BY r.target, r.start_address",
+                              &recording->select_regions);
         if (r != 0)
                 return r;
         s = recording->select_regions;

@@ -20,7 +20,8 @@ static const char schema[] =
         "CREATE TABLE snapshot(id INTEGER PRIMARY KEY, sequence INTEGER NOT NULL,"
         " time_ns INTEGER NOT NULL, window_ns INTEGER NOT NULL, sample_ns INTEGER NOT NULL,"
         " aggregate_ns INTEGER NOT NULL, ws_bytes INTEGER NOT NULL, ws_error INTEGER NOT NULL,"
-        " ws_touched INTEGER NOT NULL, ws_untrackable INTEGER NOT NULL, total_bytes INTEGER NOT NULL,"
+        " ws_touched INTEGER NOT NULL, ws_untrackable INTEGER NOT NULL, total_bytes INTEGER NOT "
+        "NULL,"
         " resident_bytes INTEGER, regions INTEGER NOT NULL);"
         "CREATE TABLE target_state(snapshot INTEGER NOT NULL, target INTEGER NOT NULL,"
         " state TEXT NOT NULL, address_space INTEGER NOT NULL, resident_bytes INTEGER,"
@@ -44,19 +45,23 @@ int recording_complain(Recording *recording, const char *what) {
                 return fail(CTL_REFUSED, "%s is not a recording (not an SQLite database)",
                             display_path(recording));
         if (code == SQLITE_CORRUPT)
-                return fail(CTL_REFUSED, "%s is damaged; 'sqlite3 FILE .recover' may save what is left",
+                return fail(CTL_REFUSED,
+                            "%s is damaged; 'sqlite3 FILE .recover' may save what is left",
                             display_path(recording));
         if (code == SQLITE_FULL)
                 return fail(CTL_REFUSED, "%s: %s: no space left", display_path(recording), what);
         if (code == SQLITE_IOERR && e > 0)
-                return fail(CTL_REFUSED, "%s: %s: %s", display_path(recording), what, error_text(-e));
-        return fail(CTL_REFUSED, "%s: %s: %s", display_path(recording), what, sqlite3_errmsg(recording->db));
+                return fail(CTL_REFUSED, "%s: %s: %s", display_path(recording), what,
+                            error_text(-e));
+        return fail(CTL_REFUSED, "%s: %s: %s", display_path(recording), what,
+                    sqlite3_errmsg(recording->db));
 }
 
 int recording_prepare(Recording *recording, const char *sql, sqlite3_stmt **statement) {
         if (*statement)
                 return 0;
-        if (sqlite3_prepare_v3(recording->db, sql, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL) != SQLITE_OK)
+        if (sqlite3_prepare_v3(recording->db, sql, -1, SQLITE_PREPARE_PERSISTENT, statement,
+                               NULL) != SQLITE_OK)
                 return recording_complain(recording, "a statement");
         return 0;
 }
@@ -67,8 +72,8 @@ static int execute(Recording *recording, const char *sql, const char *what) {
         return 0;
 }
 
-/* Takes the place of what is there only when told to; the write-ahead files of an old recording must
- * never be replayed into the new one. */
+/* Takes the place of what is there only when told to; the write-ahead files of an old recording
+ * must never be replayed into the new one. */
 static int claim_path(const char *path, bool force) {
         static const char *const suffixes[] = { "", "-wal", "-shm", "-journal" };
         struct stat st;
@@ -124,10 +129,11 @@ static int set_up(Recording *recording) {
         char sql[256], now[32];
         int r;
 
-        (void) snprintf(sql, sizeof(sql), "PRAGMA application_id=%d; PRAGMA user_version=%d; "
-                        "PRAGMA journal_mode=%s; PRAGMA synchronous=%s; BEGIN", RECORDING_APPLICATION_ID,
-                        RECORDING_VERSION, recording->path ? "WAL" : "MEMORY",
-                        recording->path ? "NORMAL" : "OFF");
+        (void) snprintf(sql, sizeof(sql),
+                        "PRAGMA application_id=%d; PRAGMA user_version=%d; "
+                        "PRAGMA journal_mode=%s; PRAGMA synchronous=%s; BEGIN",
+                        RECORDING_APPLICATION_ID, RECORDING_VERSION,
+                        recording->path ? "WAL" : "MEMORY", recording->path ? "NORMAL" : "OFF");
         r = execute(recording, sql, "cannot set up");
         if (r == 0)
                 r = execute(recording, schema, "cannot set up");
@@ -172,10 +178,11 @@ Recording *recording_close(Recording *recording) {
 
         if (recording->db) {
                 finalize_all(recording);
-                /* Best effort: a plain file can be read from anywhere, also from a read-only medium.
-                 * With readers at work or a full disk it stays in write-ahead mode. */
+                /* Best effort: a plain file can be read from anywhere, also from a read-only
+                 * medium. With readers at work or a full disk it stays in write-ahead mode. */
                 if (recording->writing && recording->path)
-                        (void) sqlite3_exec(recording->db, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL);
+                        (void) sqlite3_exec(recording->db, "PRAGMA journal_mode=DELETE", NULL, NULL,
+                                            NULL);
                 (void) sqlite3_close(recording->db);
         }
         for (size_t i = 0; i < recording->n_meta; i++) {
@@ -231,7 +238,8 @@ static void bind_numbers(sqlite3_stmt *statement, int first, const uint64_t *num
                 if (numbers[i] == FRAME_UNKNOWN)
                         (void) sqlite3_bind_null(statement, first + (int) i);
                 else
-                        (void) sqlite3_bind_int64(statement, first + (int) i, (sqlite3_int64) numbers[i]);
+                        (void) sqlite3_bind_int64(statement, first + (int) i,
+                                                  (sqlite3_int64) numbers[i]);
 }
 
 static int step_and_reset(Recording *recording, sqlite3_stmt *statement) {
@@ -244,15 +252,20 @@ static int step_and_reset(Recording *recording, sqlite3_stmt *statement) {
 static int prepare_inserts(Recording *r) {
         int e;
 
-        e = recording_prepare(r, "INSERT INTO snapshot VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)", &r->insert_snapshot);
+        e = recording_prepare(r, "INSERT INTO snapshot VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                              &r->insert_snapshot);
         if (e == 0)
-                e = recording_prepare(r, "INSERT OR REPLACE INTO target VALUES(?,?,?)", &r->insert_target);
+                e = recording_prepare(r, "INSERT OR REPLACE INTO target VALUES(?,?,?)",
+                                      &r->insert_target);
         if (e == 0)
-                e = recording_prepare(r, "INSERT INTO target_state VALUES(?,?,?,?,?)", &r->insert_state);
+                e = recording_prepare(r, "INSERT INTO target_state VALUES(?,?,?,?,?)",
+                                      &r->insert_state);
         if (e == 0)
-                e = recording_prepare(r, "INSERT INTO region VALUES(?,?,?,?,?,?,?,?,?,?)", &r->insert_region);
+                e = recording_prepare(r, "INSERT INTO region VALUES(?,?,?,?,?,?,?,?,?,?)",
+                                      &r->insert_region);
         if (e == 0)
-                e = recording_prepare(r, "INSERT OR IGNORE INTO mapping VALUES(?,?)", &r->insert_mapping);
+                e = recording_prepare(r, "INSERT OR IGNORE INTO mapping VALUES(?,?)",
+                                      &r->insert_mapping);
         return e;
 }
 
@@ -298,7 +311,8 @@ static int append_mappings(Recording *recording, const Frame *frame, uint32_t *i
                 if (recording->names->n_mappings == known)
                         continue;
                 bind_numbers(recording->insert_mapping, 1, (const uint64_t[]) { ids[i] }, 1);
-                (void) sqlite3_bind_text(recording->insert_mapping, 2, frame->mappings[i], -1, SQLITE_STATIC);
+                (void) sqlite3_bind_text(recording->insert_mapping, 2, frame->mappings[i], -1,
+                                         SQLITE_STATIC);
                 r = step_and_reset(recording, recording->insert_mapping);
                 if (r != 0)
                         return r;
@@ -316,8 +330,13 @@ static int append_regions(Recording *recording, const Frame *frame, uint64_t id)
         r = append_mappings(recording, frame, ids);
         for (size_t i = 0; r == 0 && i < frame->n_regions; i++) {
                 const FrameRegion *region = &frame->regions[i];
-                const uint64_t head[] = { id, frame->targets[region->target].id, region->start, region->end,
-                                          region->hits, region->samples, region->untrackable };
+                const uint64_t head[] = {id,
+                                         frame->targets[region->target].id,
+                                         region->start,
+                                         region->end,
+                                         region->hits,
+                                         region->samples,
+                                         region->untrackable};
 
                 bind_numbers(s, 1, head, ELEMENTSOF(head));
                 (void) sqlite3_bind_double(s, 8, region->rate);
@@ -371,7 +390,8 @@ int recording_append(Recording *recording, const Frame *frame) {
         if (r != 0) {
                 recording->failed = true;
                 (void) sqlite3_exec(recording->db, "ROLLBACK", NULL, NULL, NULL);
-                tell("recording stops after %" PRIu64 " snapshots; what was recorded is kept", recording->count);
+                tell("recording stops after %" PRIu64 " snapshots; what was recorded is kept",
+                     recording->count);
                 return r;
         }
         if (recording->count++ == 0)

@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Recordings: frames in an SQLite database, which any tool can query.
  *
- *   meta          key, value: monitor, source, granularity, reads_seen (0 or 1), writer (program and
- *                 version), created_ns; from `run` also command, exit_status and context (how the
- *                 monitor was set up, JSON as in the daemon's interface)
- *   target        id, pid, command: the processes that were watched
- *   mapping       id, name: what regions belong to; '' is other anonymous memory
- *   snapshot      id (1, 2, 3 … in this file), sequence (the daemon's count: a gap is a snapshot that
- *                 was missed), time_ns (end of the window, CLOCK_REALTIME), window_ns, sample_ns,
+ *   meta          key, value: monitor, source, granularity, reads_seen (0 or 1), writer (program
+ * and version), created_ns; from `run` also command, exit_status and context (how the monitor was
+ * set up, JSON as in the daemon's interface) target        id, pid, command: the processes that
+ * were watched mapping       id, name: what regions belong to; '' is other anonymous memory
+ *   snapshot      id (1, 2, 3 … in this file), sequence (the daemon's count: a gap is a snapshot
+ * that was missed), time_ns (end of the window, CLOCK_REALTIME), window_ns, sample_ns,
  *                 aggregate_ns, ws_bytes, ws_error, ws_touched, ws_untrackable, total_bytes,
  *                 resident_bytes (NULL: not known), regions
  *   target_state  snapshot, target, state, address_space, resident_bytes
  *   region        snapshot, target, start_address, end_address, hits, samples, untrackable, rate,
  *                 age_ns, mapping
  *
- * Each snapshot is one transaction in write-ahead mode: a writer that is killed loses nothing that was
- * committed; a power cut may cost the last snapshots, never the file. PRAGMA application_id says that
- * it is one of ours, PRAGMA user_version which schema. */
+ * Each snapshot is one transaction in write-ahead mode: a writer that is killed loses nothing that
+ * was committed; a power cut may cost the last snapshots, never the file. PRAGMA application_id
+ * says that it is one of ours, PRAGMA user_version which schema. */
 #pragma once
 
 #include <stdbool.h>
@@ -30,8 +29,8 @@
 
 typedef struct Recording Recording;
 
-/* Creates a recording. NULL as path: a private one that vanishes when it is closed. An existing file
- * is refused unless force. All functions return 0, an ExitStatus (told) or -ENOMEM. */
+/* Creates a recording. NULL as path: a private one that vanishes when it is closed. An existing
+ * file is refused unless force. All functions return 0, an ExitStatus (told) or -ENOMEM. */
 int recording_create(const char *path, bool force, Recording **ret);
 
 /* Opens for reading only. */
@@ -44,8 +43,8 @@ static inline void recording_closep(Recording **recording) {
         *recording = recording_close(*recording);
 }
 
-/* Adds one frame. When that fails (a full disk), the recording stays as it is, and this and all later
- * calls return CTL_REFUSED; only the first tells why. */
+/* Adds one frame. When that fails (a full disk), the recording stays as it is, and this and all
+ * later calls return CTL_REFUSED; only the first tells why. */
 int recording_append(Recording *recording, const Frame *frame);
 
 /* Whether an append failed. */

@@ -24,7 +24,8 @@ typedef enum ExitStatus {
 /* "1 region", "2 regions". */
 #define PLURAL(n) ((n) == 1 ? "" : "s")
 
-/* Prints "udamonctl: …" as one line; control characters (names come from elsewhere) are replaced. */
+/* Prints "udamonctl: …" as one line; control characters (names come from elsewhere) are replaced.
+ */
 void tell(const char *format, ...) _printf_(1, 2);
 
 /* The same; returns status, so that a caller can say and leave in one statement. */

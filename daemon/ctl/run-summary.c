@@ -29,8 +29,8 @@ static bool is_whole(const Frame *frame) {
         return false;
 }
 
-/* The last frame that tells something. The very last one is cut off by the command's end: it is taken
- * only where there is no other. NULL when nothing could be checked in any. */
+/* The last frame that tells something. The very last one is cut off by the command's end: it is
+ * taken only where there is no other. NULL when nothing could be checked in any. */
 static int last_frame(Recording *recording, Frame **ret) {
         _cleanup_(frame_freep) Frame *spare = NULL;
 
@@ -67,30 +67,39 @@ static Arguments summary_arguments(const Arguments *args) {
 static void print_head(const Screen *screen, const RunSummary *summary) {
         _cleanup_free_ char *command = display_name(summary->args->command[0], 60);
         const char *source = recording_meta(summary->recording, "source");
-        uint64_t count = recording_count(summary->recording), missed = recording_missed(summary->recording);
+        uint64_t count = recording_count(summary->recording),
+                 missed = recording_missed(summary->recording);
         char time[FORMAT_MAX];
         json_t *item;
         size_t i;
 
-        (void) fprintf(screen->out, "\n%s ran for %s, exit status %d; %" PRIu64 " snapshot%s, source %s\n",
-                       command ? command : "?", format_duration(time, summary->duration), summary->status, count,
-                       PLURAL(count), source ? source : "?");
+        (void) fprintf(screen->out,
+                       "\n%s ran for %s, exit status %d; %" PRIu64 " snapshot%s, source %s\n",
+                       command ? command : "?", format_duration(time, summary->duration),
+                       summary->status, count, PLURAL(count), source ? source : "?");
         if (missed > 0)
-                (void) fprintf(screen->out, "%" PRIu64 " snapshots are missing: udamonctl was too slow for them\n", missed);
+                (void) fprintf(screen->out,
+                               "%" PRIu64
+                               " snapshots are missing: udamonctl was too slow for them\n",
+                               missed);
         if (recording_failed(summary->recording))
                 (void) fputs("the recording is incomplete: so is what follows\n", screen->out);
         json_array_foreach(summary->warnings, i, item) {
-                _cleanup_free_ char *text = display_name(json_string_value(item) ? json_string_value(item) : "?", 1000);
+                _cleanup_free_ char *text =
+                        display_name(json_string_value(item) ? json_string_value(item) : "?", 1000);
 
                 (void) fprintf(screen->out, "note: %s\n", text ? text : "?");
         }
         if (summary->args->record)
-                (void) fprintf(screen->out, "recorded in %s: see udamonctl heatmap, wss, regions, idle with -i\n",
-                               summary->args->record);
+                (void) fprintf(
+                        screen->out,
+                        "recorded in %s: see udamonctl heatmap, wss, regions, idle with -i\n",
+                        summary->args->record);
         (void) fputc('\n', screen->out);
 }
 
-static int print_sections(const Screen *screen, const Arguments *args, const RunSummary *summary, const Frame *frame) {
+static int print_sections(const Screen *screen, const Arguments *args, const RunSummary *summary,
+                          const Frame *frame) {
         _cleanup_free_ FramePoint *points = NULL;
         size_t n = 0;
         int r;
@@ -106,7 +115,8 @@ static int print_sections(const Screen *screen, const Arguments *args, const Run
         if (r != 0)
                 return r;
 
-        (void) fprintf(screen->out, "\nin snapshot %" PRIu64 ", the last before the end:\n", frame->point.sequence);
+        (void) fprintf(screen->out, "\nin snapshot %" PRIu64 ", the last before the end:\n",
+                       frame->point.sequence);
         r = view_idle_tables(screen, frame);
         if (r != 0)
                 return r;
@@ -126,7 +136,8 @@ static json_t *json_command(char **command) {
         return array;
 }
 
-static json_t *summary_json(const Screen *screen, const Arguments *args, const RunSummary *summary, const Frame *frame) {
+static json_t *summary_json(const Screen *screen, const Arguments *args, const RunSummary *summary,
+                            const Frame *frame) {
         _cleanup_free_ FramePoint *points = NULL;
         size_t n = 0;
 
@@ -134,12 +145,14 @@ static json_t *summary_json(const Screen *screen, const Arguments *args, const R
                 return NULL;
         return json_pack("{s:o, s:i, s:I, s:I, s:I, s:b, s:s?, s:O, s:o, s:o, s:o, s:o}", "command",
                          json_command(args->command), "exit_status", summary->status, "duration_ns",
-                         (json_int_t) summary->duration, "snapshots", (json_int_t) n, "missed_snapshots",
-                         (json_int_t) recording_missed(summary->recording), "complete",
-                         !recording_failed(summary->recording), "recording", args->record, "warnings", summary->warnings, "heatmap",
-                         n > 0 ? view_heatmap_json(screen, args, summary->recording) : json_null(), "wss",
-                         view_wss_json(args, points, n), "idle", frame ? view_idle_json(frame) : json_null(),
-                         "regions", frame ? view_regions_json(args, frame) : json_null());
+                         (json_int_t) summary->duration, "snapshots", (json_int_t) n,
+                         "missed_snapshots", (json_int_t) recording_missed(summary->recording),
+                         "complete", !recording_failed(summary->recording), "recording",
+                         args->record, "warnings", summary->warnings, "heatmap",
+                         n > 0 ? view_heatmap_json(screen, args, summary->recording) : json_null(),
+                         "wss", view_wss_json(args, points, n), "idle",
+                         frame ? view_idle_json(frame) : json_null(), "regions",
+                         frame ? view_regions_json(args, frame) : json_null());
 }
 
 static void advise(const RunSummary *summary) {
@@ -147,10 +160,11 @@ static void advise(const RunSummary *summary) {
         nsec_t window = MAX(summary->duration / 10, 10 * NSEC_PER_MSEC);
 
         window -= window % (10 * NSEC_PER_MSEC);
-        tell("'%s' ended after %s, before a window closed: nothing was measured. Make the windows shorter, "
-             "such as --sample %s --aggregate %s", summary->args->command[0],
-             format_duration(ran, summary->duration), format_duration(sample, window / 10),
-             format_duration(aggregate, window));
+        tell("'%s' ended after %s, before a window closed: nothing was measured. Make the windows "
+             "shorter, "
+             "such as --sample %s --aggregate %s",
+             summary->args->command[0], format_duration(ran, summary->duration),
+             format_duration(sample, window / 10), format_duration(aggregate, window));
 }
 
 static int print_to(FILE *out, const RunSummary *summary, const Frame *frame) {

@@ -16,6 +16,6 @@ typedef struct RunSummary {
         json_t *warnings; /* array of texts; borrowed */
 } RunSummary;
 
-/* Draws heat map, working set, idle times and the hottest regions on standard error (or --report), or
- * prints the JSON document. An ExitStatus (told) or a negative error number. */
+/* Draws heat map, working set, idle times and the hottest regions on standard error (or --report),
+ * or prints the JSON document. An ExitStatus (told) or a negative error number. */
 int run_summary(const RunSummary *summary);

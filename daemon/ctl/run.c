@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `run`: a command, a private daemon that watches it, and what was seen.
  *
- * Every frame goes into a recording: the one that was asked for, or a private one that vanishes. So the
- * summary needs no memory that grows with the run, and is drawn like any recording. */
+ * Every frame goes into a recording: the one that was asked for, or a private one that vanishes. So
+ * the summary needs no memory that grows with the run, and is drawn like any recording. */
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -57,7 +57,8 @@ static void run_deinit(Run *run) {
 /* A recording says how it was made. */
 static int keep_context(Run *run, json_t *monitor) {
         json_t *warnings = json_object_get(json_object_get(monitor, "runtime"), "warnings");
-        _cleanup_free_ char *context = json_dumps(json_object_get(monitor, "context"), JSON_COMPACT);
+        _cleanup_free_ char *context =
+                json_dumps(json_object_get(monitor, "context"), JSON_COMPACT);
         int r = 0;
 
         run->warnings = json_is_array(warnings) ? json_incref(warnings) : json_array();
@@ -82,7 +83,8 @@ static int start_monitor(Run *run) {
 
         /* a program grows most in its first seconds */
         if (options.update == 0)
-                options.update = options.aggregate > 0 ? MAX(options.aggregate, options.sample) : AGGREGATE_DEFAULT;
+                options.update = options.aggregate > 0 ? MAX(options.aggregate, options.sample)
+                                                       : AGGREGATE_DEFAULT;
         options.pids[options.n_pids++] = run->command.pid;
         if (!options.name) {
                 const char *slash = strrchr(run->args->command[0], '/');
@@ -131,7 +133,8 @@ static int take_frame(Run *run, const Frame *frame) {
         /* the command's own output is not to be drawn over */
         if (!isatty(STDOUT_FILENO) || !isatty(STDERR_FILENO))
                 progress_tick(&run->progress, "watching: %" PRIu64 " snapshots, working set %s",
-                              recording_count(run->recording), format_size(size, frame->point.working_set.bytes));
+                              recording_count(run->recording),
+                              format_size(size, frame->point.working_set.bytes));
         return 0;
 }
 
@@ -163,7 +166,8 @@ static int watch(Run *run) {
                 };
                 int r;
 
-                if (poll(p, ELEMENTSOF(p), run->feed ? feed_wait_ms(run->feed) : -1) < 0 && errno != EINTR)
+                if (poll(p, ELEMENTSOF(p), run->feed ? feed_wait_ms(run->feed) : -1) < 0 &&
+                    errno != EINTR)
                         return -errno;
                 if (p[1].revents)
                         pass_signal_on(run);
@@ -190,7 +194,10 @@ static int drain(Run *run) {
 
                 if (now >= deadline)
                         break;
-                (void) poll(&p, 1, feed_wait_ms(run->feed) == 0 ? 0 : (int) ((deadline - now) / NSEC_PER_MSEC) + 1);
+                (void) poll(&p, 1,
+                            feed_wait_ms(run->feed) == 0
+                                    ? 0
+                                    : (int) ((deadline - now) / NSEC_PER_MSEC) + 1);
                 if (!feed_ready(run, &p))
                         continue;
                 r = take_step(run);
@@ -223,7 +230,8 @@ static int report(Run *run, int status) {
         int r;
 
         (void) snprintf(text, sizeof(text), "%d", status);
-        if (!recording_failed(run->recording) && recording_set_meta(run->recording, "exit_status", text) != 0)
+        if (!recording_failed(run->recording) &&
+            recording_set_meta(run->recording, "exit_status", text) != 0)
                 run->trouble = true;
         r = run_summary(&summary);
         if (r != 0)

@@ -82,7 +82,8 @@ void screen_heat(const Screen *screen, double cell) {
                 return;
         }
         if (screen->color)
-                (void) fprintf(screen->out, "\033[48;5;%um\033[38;5;%um", ramp[level], level >= 7 ? 16U : 255U);
+                (void) fprintf(screen->out, "\033[48;5;%um\033[38;5;%um", ramp[level],
+                               level >= 7 ? 16U : 255U);
         (void) fputc('0' + (int) level, screen->out);
 }
 

@@ -21,8 +21,8 @@ Screen screen_for(FILE *out, const Arguments *args);
 
 #define BAR_MAX 64
 
-/* A bar of so many columns, filled to `share` (0 to 1). What is more than nothing shows at least one
- * mark, what is less than all leaves at least one column. */
+/* A bar of so many columns, filled to `share` (0 to 1). What is more than nothing shows at least
+ * one mark, what is less than all leaves at least one column. */
 char *format_bar(char buf[static BAR_MAX + 1], double share, size_t columns);
 
 /* Level of an access rate: 0 is none at all, 1 to 9 are ninths, so 9 is more than 8/9. */
@@ -37,8 +37,8 @@ void screen_heat_end(const Screen *screen);
 /* The line that explains the characters. */
 void screen_heat_legend(const Screen *screen, const char *note);
 
-/* A name from elsewhere, made harmless, and cut at the front ("...") to so many columns; in a buffer
- * that the caller frees. NULL when out of memory. */
+/* A name from elsewhere, made harmless, and cut at the front ("...") to so many columns; in a
+ * buffer that the caller frees. NULL when out of memory. */
 char *display_name(const char *name, size_t columns);
 
 /* Local wall clock time, "2026-03-01 12:00:05". */

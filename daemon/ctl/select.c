@@ -13,18 +13,21 @@ static bool passes(const Arguments *args, const FrameRegion *region) {
         if (region->age_ns < args->age.min || region->age_ns > args->age.max)
                 return false;
         /* nothing is known of a blind region: no range but the whole one holds it */
-        return any_rate || (!frame_region_blind(region) && rate >= args->rate.min && rate <= args->rate.max);
+        return any_rate ||
+               (!frame_region_blind(region) && rate >= args->rate.min && rate <= args->rate.max);
 }
 
 /* Order of the frame: target, then address. */
 static int by_address(const void *a, const void *b) {
-        const FrameRegion *x = *(const FrameRegion *const *) a, *y = *(const FrameRegion *const *) b;
+        const FrameRegion *x = *(const FrameRegion *const *) a,
+                          *y = *(const FrameRegion *const *) b;
 
         return x < y ? -1 : x > y;
 }
 
 static int by_rate(const void *a, const void *b) {
-        const FrameRegion *x = *(const FrameRegion *const *) a, *y = *(const FrameRegion *const *) b;
+        const FrameRegion *x = *(const FrameRegion *const *) a,
+                          *y = *(const FrameRegion *const *) b;
         double p = frame_region_blind(x) ? -1 : frame_region_rate(x);
         double q = frame_region_blind(y) ? -1 : frame_region_rate(y);
 
@@ -32,7 +35,8 @@ static int by_rate(const void *a, const void *b) {
 }
 
 static int by_age(const void *a, const void *b) {
-        const FrameRegion *x = *(const FrameRegion *const *) a, *y = *(const FrameRegion *const *) b;
+        const FrameRegion *x = *(const FrameRegion *const *) a,
+                          *y = *(const FrameRegion *const *) b;
 
         return x->age_ns > y->age_ns ? -1 : x->age_ns < y->age_ns ? 1 : by_address(a, b);
 }
@@ -45,7 +49,8 @@ static int by_size(const void *a, const void *b) {
 }
 
 static int by_heat(const void *a, const void *b) {
-        const FrameRegion *x = *(const FrameRegion *const *) a, *y = *(const FrameRegion *const *) b;
+        const FrameRegion *x = *(const FrameRegion *const *) a,
+                          *y = *(const FrameRegion *const *) b;
         double p = frame_region_rate(x) * (double) frame_region_bytes(x);
         double q = frame_region_rate(y) * (double) frame_region_bytes(y);
 
@@ -61,7 +66,8 @@ int selection_init(Selection *selection, const Arguments *args, const Frame *fra
                 [SORT_HEAT] = by_heat,
         };
 
-        *selection = (Selection) { .regions = calloc(frame->n_regions + 1, sizeof(*selection->regions)) };
+        *selection =
+                (Selection){.regions = calloc(frame->n_regions + 1, sizeof(*selection->regions))};
         if (!selection->regions)
                 return -ENOMEM;
 
@@ -71,8 +77,10 @@ int selection_init(Selection *selection, const Arguments *args, const Frame *fra
                 selection->regions[selection->n_matching++] = &frame->regions[i];
                 selection->matching_bytes += frame_region_bytes(&frame->regions[i]);
         }
-        qsort(selection->regions, selection->n_matching, sizeof(*selection->regions), orders[args->sort]);
-        selection->n = args->has_top ? MIN(selection->n_matching, (size_t) args->top) : selection->n_matching;
+        qsort(selection->regions, selection->n_matching, sizeof(*selection->regions),
+              orders[args->sort]);
+        selection->n = args->has_top ? MIN(selection->n_matching, (size_t) args->top)
+                                     : selection->n_matching;
         for (size_t i = 0; i < selection->n; i++)
                 selection->shown_bytes += frame_region_bytes(selection->regions[i]);
         return 0;

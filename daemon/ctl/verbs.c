@@ -56,8 +56,10 @@ int verb_start(const Arguments *args) {
                 return print_json(TAKE_PTR(reply));
 
         name = json_string_value(json_object_get(reply, "name"));
-        source = json_string_value(json_object_get(json_object_get(json_object_get(reply, "monitor"), "context"), "source"));
-        (void) printf("started %s (source %s); 'udamonctl regions %s' shows it, 'udamonctl stop %s' ends it\n",
+        source = json_string_value(json_object_get(
+                json_object_get(json_object_get(reply, "monitor"), "context"), "source"));
+        (void) printf("started %s (source %s); 'udamonctl regions %s' shows it, 'udamonctl stop "
+                      "%s' ends it\n",
                       name ? name : "?", source ? source : "?", name ? name : "", name ? name : "");
         return finish(0);
 }
@@ -69,7 +71,8 @@ int verb_stop(const Arguments *args) {
 
         r = connection_open(&connection, args->socket);
         if (r == 0)
-                r = connection_call(&connection, "StopMonitor", name_parameters(args->operand), &reply);
+                r = connection_call(&connection, "StopMonitor", name_parameters(args->operand),
+                                    &reply);
         if (r != 0)
                 return r;
         return args->json ? print_json(json_pack("{s:s}", "stopped", args->operand)) : 0;
@@ -100,7 +103,8 @@ int verb_regions(const Arguments *args) {
                 r = feed_one_frame(&source, args, &frame);
         if (r != 0)
                 return r;
-        return args->json ? print_json(view_regions_json(args, frame)) : finish(view_regions(&screen, args, frame));
+        return args->json ? print_json(view_regions_json(args, frame))
+                          : finish(view_regions(&screen, args, frame));
 }
 
 static int follow(const Screen *screen, const Arguments *args, FeedSource *source) {
@@ -130,7 +134,8 @@ int verb_heatmap(const Arguments *args) {
         return r != 0 ? r : finish(view_heatmap_frame(&screen, args, frame));
 }
 
-static int history_points(Connection *connection, const char *name, FramePoint **ret, size_t *ret_n) {
+static int history_points(Connection *connection, const char *name, FramePoint **ret,
+                          size_t *ret_n) {
         _cleanup_json_ json_t *reply = NULL;
         _cleanup_free_ FramePoint *points = NULL;
         json_t *array, *item;
@@ -176,7 +181,8 @@ int verb_wss(const Arguments *args) {
                 return fail(CTL_GONE, "no window has closed yet: there is nothing to show");
         if (r != 0)
                 return r;
-        return args->json ? print_json(view_wss_json(args, points, n)) : finish(view_wss(&screen, args, points, n));
+        return args->json ? print_json(view_wss_json(args, points, n))
+                          : finish(view_wss(&screen, args, points, n));
 }
 
 int verb_idle(const Arguments *args) {

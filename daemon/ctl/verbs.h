@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The verbs: what `udamonctl VERB` does. Each returns an ExitStatus (told) or a negative error number. */
+/* The verbs: what `udamonctl VERB` does. Each returns an ExitStatus (told) or a negative error
+ * number. */
 #pragma once
 
 #include "options.h"

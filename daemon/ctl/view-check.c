@@ -37,7 +37,8 @@ static const char *state_color(const Screen *screen, const char *state) {
                                                             : "\033[31m";
 }
 
-static void print_finding(const Screen *screen, const char *state, const char *name, const char *detail) {
+static void print_finding(const Screen *screen, const char *state, const char *name,
+                          const char *detail) {
         (void) fprintf(screen->out, "  %s%-8s%s %-16s ", state_color(screen, state), state,
                        screen->color ? "\033[0m" : "", name);
         print_wrapped(screen, detail, 28);
@@ -49,19 +50,22 @@ int view_check(const Screen *screen, json_t *capabilities, bool private) {
         size_t i;
 
         if (!json_is_array(sources) || !json_is_array(findings))
-                return fail(CTL_REFUSED, "the daemon's reply is malformed: no sources or capabilities");
+                return fail(CTL_REFUSED,
+                            "the daemon's reply is malformed: no sources or capabilities");
 
         (void) fprintf(screen->out, "kernel %s, asked %s\n", text(capabilities, "kernel"),
                        private ? "a private udamond, with your privileges" : "the running udamond");
-        (void) fprintf(screen->out, "'auto' takes the source %s:\n    ", text(capabilities, "source"));
+        (void) fprintf(screen->out, "'auto' takes the source %s:\n    ",
+                       text(capabilities, "source"));
         print_wrapped(screen, text(capabilities, "source_reason"), 4);
         (void) fputs("\nsources\n", screen->out);
-        json_array_foreach(sources, i, item)
-                print_finding(screen, json_is_true(json_object_get(item, "usable")) ? "usable" : "missing",
-                              text(item, "name"), text(item, "reason"));
+        json_array_foreach(sources, i, item) print_finding(
+                screen, json_is_true(json_object_get(item, "usable")) ? "usable" : "missing",
+                text(item, "name"), text(item, "reason"));
         (void) fputs("\ncapabilities\n", screen->out);
         json_array_foreach(findings, i, item) {
-                print_finding(screen, text(item, "state"), text(item, "name"), text(item, "detail"));
+                print_finding(screen, text(item, "state"), text(item, "name"),
+                              text(item, "detail"));
                 if (*text(item, "cost")) {
                         (void) fprintf(screen->out, "%28scost: ", "");
                         print_wrapped(screen, text(item, "cost"), 34);

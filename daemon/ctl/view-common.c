@@ -33,10 +33,11 @@ static void print_targets(const Screen *screen, const Frame *frame) {
                 _cleanup_free_ char *command = display_name(target->command, 32);
                 char size[FORMAT_MAX];
 
-                (void) fprintf(screen->out, "target %" PRIi64 " %s: %s", target->pid, command ? command : "?",
-                               target->state);
+                (void) fprintf(screen->out, "target %" PRIi64 " %s: %s", target->pid,
+                               command ? command : "?", target->state);
                 if (target->resident_bytes != FRAME_UNKNOWN)
-                        (void) fprintf(screen->out, ", %s resident", format_size(size, target->resident_bytes));
+                        (void) fprintf(screen->out, ", %s resident",
+                                       format_size(size, target->resident_bytes));
                 (void) fputc('\n', screen->out);
         }
 }
@@ -46,12 +47,16 @@ void view_frame_header(const Screen *screen, const Frame *frame) {
         char time[TIME_MAX], window[FORMAT_MAX], sample[FORMAT_MAX];
 
         (void) fprintf(screen->out, "%s: snapshot %" PRIu64 " of %s, window %s, checks every %s\n",
-                       monitor ? monitor : "?", frame->point.sequence, format_time(time, frame->point.time_ns),
-                       format_duration(window, frame->point.window_ns), format_duration(sample, frame->sample_ns));
+                       monitor ? monitor : "?", frame->point.sequence,
+                       format_time(time, frame->point.time_ns),
+                       format_duration(window, frame->point.window_ns),
+                       format_duration(sample, frame->sample_ns));
         (void) fprintf(screen->out, "source %s: %s, %s\n", frame->source,
-                       streq(frame->granularity, "page") ? "single pages"
-                                                         : "whole mappings only, addresses are coarse",
-                       frame->reads_seen ? "reads and writes" : "writes only, what is merely read looks idle");
+                       streq(frame->granularity, "page")
+                               ? "single pages"
+                               : "whole mappings only, addresses are coarse",
+                       frame->reads_seen ? "reads and writes"
+                                         : "writes only, what is merely read looks idle");
         print_targets(screen, frame);
 }
 
@@ -61,8 +66,9 @@ json_t *json_bytes(uint64_t bytes) {
 
 json_t *json_working_set(const FrameWorkingSet *w) {
         return json_pack("{s:I, s:I, s:I, s:I, s:I}", "bytes", (json_int_t) w->bytes, "error_bytes",
-                         (json_int_t) w->error, "touched_bytes", (json_int_t) w->touched, "untrackable_bytes",
-                         (json_int_t) w->untrackable, "total_bytes", (json_int_t) w->total);
+                         (json_int_t) w->error, "touched_bytes", (json_int_t) w->touched,
+                         "untrackable_bytes", (json_int_t) w->untrackable, "total_bytes",
+                         (json_int_t) w->total);
 }
 
 static json_t *json_targets(const Frame *frame) {
@@ -71,11 +77,12 @@ static json_t *json_targets(const Frame *frame) {
         for (size_t i = 0; i < frame->n_targets; i++) {
                 const FrameTarget *t = &frame->targets[i];
 
-                (void) json_array_append_new(targets, json_pack("{s:I, s:I, s:s, s:s, s:I, s:o}", "id",
-                                             (json_int_t) t->id, "pid", (json_int_t) t->pid, "command",
-                                             t->command, "state", t->state, "address_space",
-                                             (json_int_t) t->address_space, "resident_bytes",
-                                             json_bytes(t->resident_bytes)));
+                (void) json_array_append_new(
+                        targets,
+                        json_pack("{s:I, s:I, s:s, s:s, s:I, s:o}", "id", (json_int_t) t->id, "pid",
+                                  (json_int_t) t->pid, "command", t->command, "state", t->state,
+                                  "address_space", (json_int_t) t->address_space, "resident_bytes",
+                                  json_bytes(t->resident_bytes)));
         }
         return targets;
 }
@@ -83,8 +90,9 @@ static json_t *json_targets(const Frame *frame) {
 json_t *json_frame_header(const Frame *frame) {
         return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:b, s:o, s:o, s:o}", "monitor",
                          frame->monitor, "sequence", (json_int_t) frame->point.sequence, "time_ns",
-                         (json_int_t) frame->point.time_ns, "window_ns", (json_int_t) frame->point.window_ns,
-                         "sample_ns", (json_int_t) frame->sample_ns, "aggregate_ns",
+                         (json_int_t) frame->point.time_ns, "window_ns",
+                         (json_int_t) frame->point.window_ns, "sample_ns",
+                         (json_int_t) frame->sample_ns, "aggregate_ns",
                          (json_int_t) frame->aggregate_ns, "source", frame->source, "granularity",
                          frame->granularity, "reads_seen", frame->reads_seen, "working_set",
                          json_working_set(&frame->point.working_set), "resident_bytes",
@@ -96,8 +104,8 @@ int print_json(json_t *document) {
 
         if (!owned)
                 return -ENOMEM;
-        if (json_dumpf(owned, stdout, JSON_COMPACT | JSON_REAL_PRECISION(10)) < 0 || fputc('\n', stdout) == EOF ||
-            fflush(stdout) == EOF)
+        if (json_dumpf(owned, stdout, JSON_COMPACT | JSON_REAL_PRECISION(10)) < 0 ||
+            fputc('\n', stdout) == EOF || fflush(stdout) == EOF)
                 return fail(CTL_REFUSED, "cannot write to standard output");
         return 0;
 }

@@ -21,8 +21,8 @@ void view_heat_axis(const Screen *screen, const HeatLayout *layout, size_t inden
         (void) fputc('\n', screen->out);
 }
 
-void view_heat_row(const Screen *screen, const HeatLayout *layout, const HeatRow *row, const char *label,
-                   size_t label_width) {
+void view_heat_row(const Screen *screen, const HeatLayout *layout, const HeatRow *row,
+                   const char *label, size_t label_width) {
         (void) fprintf(screen->out, "%*s", (int) label_width, label);
         for (size_t i = 0; i < layout->n_areas; i++) {
                 const HeatArea *area = &layout->areas[i];
@@ -48,9 +48,11 @@ static void print_area(const Screen *screen, const HeatLayout *layout, size_t i)
                         heat_area_letter(i), area->start, area->end, format_size(size, area->bytes),
                         format_size(each, area->bytes / area->columns));
         if (layout->names->n_targets > 1)
-                used += snprintf(text + used, sizeof(text) - (size_t) used, "pid %" PRIi64 " ", area->pid);
+                used += snprintf(text + used, sizeof(text) - (size_t) used, "pid %" PRIi64 " ",
+                                 area->pid);
         name = display_name(*area->label ? area->label : "[anonymous]",
-                            screen->width > (size_t) used + 24 ? screen->width - (size_t) used - 12 : 12);
+                            screen->width > (size_t) used + 24 ? screen->width - (size_t) used - 12
+                                                               : 12);
         (void) fprintf(screen->out, "%s%s", text, name ? name : "?");
         if (area->n_mappings > 1)
                 (void) fprintf(screen->out, " +%zu more", area->n_mappings - 1);
@@ -63,7 +65,8 @@ void view_heat_areas(const Screen *screen, const HeatLayout *layout) {
         for (size_t i = 0; i < layout->n_areas; i++)
                 print_area(screen, layout, i);
         if (layout->hidden_areas > 0)
-                (void) fprintf(screen->out, "not shown, no room: %zu small areas, %s (more with --width)\n",
+                (void) fprintf(screen->out,
+                               "not shown, no room: %zu small areas, %s (more with --width)\n",
                                layout->hidden_areas, format_size(size, layout->hidden_bytes));
 }
 

@@ -26,9 +26,11 @@ static size_t map_rows(const Arguments *args) {
 static char *row_label(char buf[static FORMAT_MAX], const Picture *picture, size_t i) {
         const PictureRow *row = &picture->rows[i], *last = &picture->rows[picture->n_rows - 1];
         char text[FORMAT_MAX];
-        nsec_t t = picture->reconstructed ? last->end_ns - row->end_ns : row->start_ns - picture->rows[0].start_ns;
+        nsec_t t = picture->reconstructed ? last->end_ns - row->end_ns
+                                          : row->start_ns - picture->rows[0].start_ns;
 
-        /* no row is shorter than a window: fractions of a second would only be noise in a long one */
+        /* no row is shorter than a window: fractions of a second would only be noise in a long one
+         */
         if (t > 10 * NSEC_PER_SEC)
                 t -= t % NSEC_PER_SEC;
         if (picture->reconstructed && t == 0)
@@ -45,23 +47,31 @@ static void print_head(const Screen *screen, const Picture *picture) {
         char a[TIME_MAX], b[TIME_MAX], each[FORMAT_MAX];
 
         if (picture->reconstructed)
-                (void) fprintf(screen->out, "%s: heat map at %s; addresses to the right, time down\n",
+                (void) fprintf(screen->out,
+                               "%s: heat map at %s; addresses to the right, time down\n",
                                monitor ? monitor : "?", format_time(a, last->end_ns));
         else
-                (void) fprintf(screen->out, "%s: heat map of %s to %s;\naddresses to the right, time down, a row is %s, "
-                               "%" PRIu64 " snapshot%s\n", monitor ? monitor : "?", format_time(a, first->start_ns),
-                               format_time(b, last->end_ns), format_duration(each, first->end_ns - first->start_ns),
+                (void) fprintf(screen->out,
+                               "%s: heat map of %s to %s;\naddresses to the right, time down, a "
+                               "row is %s, "
+                               "%" PRIu64 " snapshot%s\n",
+                               monitor ? monitor : "?", format_time(a, first->start_ns),
+                               format_time(b, last->end_ns),
+                               format_duration(each, first->end_ns - first->start_ns),
                                picture->frames, PLURAL(picture->frames));
 }
 
 static void print_foot(const Screen *screen, const Picture *picture) {
         screen_heat_legend(screen, picture->reconstructed
-                ? "rows above 'now' are reconstructed from ages, each twice as long ago as the one below;\n"
-                  "blank: it was different then, or not mapped"
-                : "blank: not mapped then, or no snapshot");
+                                           ? "rows above 'now' are reconstructed from ages, each "
+                                             "twice as long ago as the one below;\n"
+                                             "blank: it was different then, or not mapped"
+                                           : "blank: not mapped then, or no snapshot");
         view_heat_areas(screen, picture->layout);
         if (picture->missed > 0)
-                (void) fprintf(screen->out, "missing: %" PRIu64 " snapshot%s that the recorder was too slow for\n",
+                (void) fprintf(screen->out,
+                               "missing: %" PRIu64
+                               " snapshot%s that the recorder was too slow for\n",
                                picture->missed, PLURAL(picture->missed));
 }
 
@@ -75,8 +85,8 @@ static int print_picture(const Screen *screen, const Picture *picture) {
         for (size_t i = 0; i < picture->n_rows; i++) {
                 char label[FORMAT_MAX];
 
-                view_heat_row(screen, picture->layout, &picture->rows[i].heat, row_label(label, picture, i),
-                              LABEL_WIDTH);
+                view_heat_row(screen, picture->layout, &picture->rows[i].heat,
+                              row_label(label, picture, i), LABEL_WIDTH);
         }
         print_foot(screen, picture);
         return 0;
@@ -90,11 +100,14 @@ static json_t *json_areas(const HeatLayout *layout) {
                 json_t *starts = json_array();
 
                 for (size_t k = 0; k < a->columns; k++)
-                        (void) json_array_append_new(starts, json_integer((json_int_t) heat_area_address(layout, a, k)));
-                (void) json_array_append_new(areas, json_pack("{s:I, s:I, s:I, s:I, s:I, s:s, s:o}", "target",
-                                             (json_int_t) a->target, "pid", (json_int_t) a->pid, "start",
-                                             (json_int_t) a->start, "end", (json_int_t) a->end, "mapped_bytes",
-                                             (json_int_t) a->bytes, "mapping", a->label, "column_starts", starts));
+                        (void) json_array_append_new(
+                                starts, json_integer((json_int_t) heat_area_address(layout, a, k)));
+                (void) json_array_append_new(
+                        areas, json_pack("{s:I, s:I, s:I, s:I, s:I, s:s, s:o}", "target",
+                                         (json_int_t) a->target, "pid", (json_int_t) a->pid,
+                                         "start", (json_int_t) a->start, "end", (json_int_t) a->end,
+                                         "mapped_bytes", (json_int_t) a->bytes, "mapping", a->label,
+                                         "column_starts", starts));
         }
         return areas;
 }
@@ -107,7 +120,8 @@ static json_t *json_cells(const HeatLayout *layout, const HeatRow *row) {
                 for (size_t k = 0; k < layout->areas[i].columns; k++) {
                         double cell = heat_row_cell(row, layout->areas[i].column + k);
 
-                        (void) json_array_append_new(cells, cell < 0 ? json_null() : json_real(cell));
+                        (void) json_array_append_new(cells,
+                                                     cell < 0 ? json_null() : json_real(cell));
                 }
         return cells;
 }
@@ -118,16 +132,19 @@ static json_t *picture_json(const Picture *picture) {
         for (size_t i = 0; i < picture->n_rows; i++) {
                 const PictureRow *row = &picture->rows[i];
 
-                (void) json_array_append_new(rows, json_pack("{s:I, s:I, s:I, s:o}", "start_ns",
-                                             (json_int_t) row->start_ns, "end_ns", (json_int_t) row->end_ns,
-                                             "snapshots", (json_int_t) row->heat.frames, "rates",
-                                             json_cells(picture->layout, &row->heat)));
+                (void) json_array_append_new(rows,
+                                             json_pack("{s:I, s:I, s:I, s:o}", "start_ns",
+                                                       (json_int_t) row->start_ns, "end_ns",
+                                                       (json_int_t) row->end_ns, "snapshots",
+                                                       (json_int_t) row->heat.frames, "rates",
+                                                       json_cells(picture->layout, &row->heat)));
         }
-        return json_pack("{s:s, s:b, s:I, s:I, s:I, s:o, s:o}", "monitor", picture->monitor, "reconstructed",
-                         picture->reconstructed, "snapshots", (json_int_t) picture->frames, "missed_snapshots",
+        return json_pack("{s:s, s:b, s:I, s:I, s:I, s:o, s:o}", "monitor", picture->monitor,
+                         "reconstructed", picture->reconstructed, "snapshots",
+                         (json_int_t) picture->frames, "missed_snapshots",
                          (json_int_t) picture->missed, "hidden_bytes",
-                         (json_int_t) (picture->layout ? picture->layout->hidden_bytes : 0), "areas",
-                         json_areas(picture->layout), "rows", rows);
+                         (json_int_t) (picture->layout ? picture->layout->hidden_bytes : 0),
+                         "areas", json_areas(picture->layout), "rows", rows);
 }
 
 static int show(const Screen *screen, const Arguments *args, const Picture *picture) {
@@ -190,7 +207,8 @@ static int follow_frame(const Screen *screen, const Frame *frame, HeatLayout **l
                 return r;
         heat_row_add(&row, *layout, frame, 0);
         /* the time of day will do */
-        (void) snprintf(label, sizeof(label), "%.8s ", format_time(time, frame->point.time_ns) + 11);
+        (void) snprintf(label, sizeof(label), "%.8s ",
+                        format_time(time, frame->point.time_ns) + 11);
         view_heat_row(screen, *layout, &row, label, LABEL_WIDTH);
         return 0;
 }
@@ -199,7 +217,9 @@ int view_heatmap_follow(const Screen *screen, const Arguments *args, Feed *feed)
         _cleanup_(heat_layout_freep) HeatLayout *layout = NULL;
         uint64_t sequence = 0;
 
-        screen_heat_legend(screen, "addresses to the right, time down, a row for each snapshot; blank: not mapped");
+        screen_heat_legend(
+                screen,
+                "addresses to the right, time down, a row for each snapshot; blank: not mapped");
         for (;;) {
                 _cleanup_(frame_freep) Frame *frame = NULL;
                 int r;
@@ -208,8 +228,8 @@ int view_heatmap_follow(const Screen *screen, const Arguments *args, Feed *feed)
                 if (r != 0 || !frame)
                         return r;
                 if (sequence > 0 && frame->point.sequence > sequence + 1)
-                        (void) fprintf(screen->out, "%*s%" PRIu64 " snapshots missed\n", LABEL_WIDTH, "",
-                                       frame->point.sequence - sequence - 1);
+                        (void) fprintf(screen->out, "%*s%" PRIu64 " snapshots missed\n",
+                                       LABEL_WIDTH, "", frame->point.sequence - sequence - 1);
                 sequence = frame->point.sequence;
                 r = follow_frame(screen, frame, &layout);
                 if (r < 0)

@@ -85,10 +85,11 @@ static void print_cumulative(const Screen *screen, const IdleTimes *idle) {
                 uint64_t bytes = bytes_idle_for(idle, steps[i]);
                 char time[FORMAT_MAX], size[FORMAT_MAX], share[FORMAT_MAX], bar[BAR_MAX + 1];
 
-                (void) fprintf(screen->out, "%15s %9s %7s  |%s|\n",
-                               steps[i] == 0 ? "0s (all)" : format_duration(time, steps[i]),
-                               format_size(size, bytes), format_share(share, share_of(bytes, idle->bytes)),
-                               format_bar(bar, share_of(bytes, idle->bytes), bar_columns(screen, 38)));
+                (void) fprintf(
+                        screen->out, "%15s %9s %7s  |%s|\n",
+                        steps[i] == 0 ? "0s (all)" : format_duration(time, steps[i]),
+                        format_size(size, bytes), format_share(share, share_of(bytes, idle->bytes)),
+                        format_bar(bar, share_of(bytes, idle->bytes), bar_columns(screen, 38)));
                 /* nothing can be idle for longer than nothing is */
                 if (bytes == 0)
                         break;
@@ -103,7 +104,8 @@ static void print_percentiles(const Screen *screen, const IdleTimes *idle) {
                 double t = weighted_percentile(idle->values, idle->n, percents[i]);
                 char time[FORMAT_MAX], bar[BAR_MAX + 1];
 
-                (void) fprintf(screen->out, "%14.0f%% %9s  |%s|\n", percents[i], format_duration(time, (nsec_t) t),
+                (void) fprintf(screen->out, "%14.0f%% %9s  |%s|\n", percents[i],
+                               format_duration(time, (nsec_t) t),
                                format_bar(bar, most > 0 ? t / most : 0, bar_columns(screen, 30)));
         }
         (void) fputs("(so much of the memory has been idle for at most so long)\n", screen->out);
@@ -114,16 +116,20 @@ static void print_doubts(const Screen *screen, const Frame *frame, const IdleTim
         char size[FORMAT_MAX], share[FORMAT_MAX];
 
         if (idle->blind_bytes > 0)
-                (void) fprintf(screen->out, "left out, could not be checked: %s (%s) in %" PRIu64 " region%s\n",
+                (void) fprintf(screen->out,
+                               "left out, could not be checked: %s (%s) in %" PRIu64 " region%s\n",
                                format_size(size, idle->blind_bytes),
-                               format_share(share, share_of(idle->blind_bytes, total)), idle->blind_regions,
-                               PLURAL(idle->blind_regions));
+                               format_share(share, share_of(idle->blind_bytes, total)),
+                               idle->blind_regions, PLURAL(idle->blind_regions));
         if (idle->few_bytes > 0)
-                (void) fprintf(screen->out, "~ %s (%s) rests on fewer than %d checks a region in this window\n",
-                               format_size(size, idle->few_bytes), format_share(share, share_of(idle->few_bytes, total)),
+                (void) fprintf(screen->out,
+                               "~ %s (%s) rests on fewer than %d checks a region in this window\n",
+                               format_size(size, idle->few_bytes),
+                               format_share(share, share_of(idle->few_bytes, total)),
                                SAMPLES_CONFIDENT);
         if (!frame->reads_seen)
-                (void) fputs("this source sees writes only: memory that is read looks idle\n", screen->out);
+                (void) fputs("this source sees writes only: memory that is read looks idle\n",
+                             screen->out);
 }
 
 int view_idle_tables(const Screen *screen, const Frame *frame) {
@@ -133,7 +139,8 @@ int view_idle_tables(const Screen *screen, const Frame *frame) {
         r = idle_times_init(&idle, frame);
         if (r < 0)
                 return r;
-        (void) fputs("idle: mapped memory in which no check found an access, and for how long that has been so\n\n",
+        (void) fputs("idle: mapped memory in which no check found an access, and for how long that "
+                     "has been so\n\n",
                      screen->out);
         if (idle.bytes > 0) {
                 print_cumulative(screen, &idle);
@@ -160,12 +167,16 @@ json_t *view_idle_json(const Frame *frame) {
         for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
                 uint64_t bytes = bytes_idle_for(&idle, steps[i]);
 
-                (void) json_array_append_new(cumulative, json_pack("{s:I, s:I, s:f}", "idle_ns", (json_int_t) steps[i],
-                                             "bytes", (json_int_t) bytes, "share", share_of(bytes, idle.bytes)));
+                (void) json_array_append_new(cumulative, json_pack("{s:I, s:I, s:f}", "idle_ns",
+                                                                   (json_int_t) steps[i], "bytes",
+                                                                   (json_int_t) bytes, "share",
+                                                                   share_of(bytes, idle.bytes)));
         }
         for (size_t i = 0; i < ELEMENTSOF(percents); i++)
-                (void) json_array_append_new(percentiles, json_pack("{s:f, s:I}", "percent", percents[i], "idle_ns",
-                        (json_int_t) weighted_percentile(idle.values, idle.n, percents[i])));
+                (void) json_array_append_new(
+                        percentiles, json_pack("{s:f, s:I}", "percent", percents[i], "idle_ns",
+                                               (json_int_t) weighted_percentile(idle.values, idle.n,
+                                                                                percents[i])));
         (void) json_object_set_new(document, "checked_bytes", json_bytes(idle.bytes));
         (void) json_object_set_new(document, "unchecked_bytes", json_bytes(idle.blind_bytes));
         (void) json_object_set_new(document, "idle_at_least", cumulative);

@@ -33,25 +33,29 @@ static Columns choose_columns(const Screen *screen, const Frame *frame) {
         for (size_t i = 0; i < frame->n_regions; i++)
                 c.address = MAX(c.address, hex_digits(frame->regions[i].end));
         c.bar = c.wide ? 10 : 5;
-        used = 2 * c.address + 1 + 9 + 7 + 5 + 10 + 1 + c.bar + 1 + (c.pid ? 8 : 0) + (c.wide ? 10 : 0);
+        used = 2 * c.address + 1 + 9 + 7 + 5 + 10 + 1 + c.bar + 1 + (c.pid ? 8 : 0) +
+               (c.wide ? 10 : 0);
         c.mapping = screen->width > used + 12 ? screen->width - used : 12;
         return c;
 }
 
 static void print_head(const Screen *screen, const Columns *c, bool brief) {
         if (!brief)
-                (void) fputs("RATE: share of checks that found an access, +- standard error in percent (~ fewer than 10\n"
-                             "checks, ? none); AGE: for how long the region has kept its rate\n", screen->out);
+                (void) fputs("RATE: share of checks that found an access, +- standard error in "
+                             "percent (~ fewer than 10\n"
+                             "checks, ? none); AGE: for how long the region has kept its rate\n",
+                             screen->out);
         if (c->pid)
                 (void) fprintf(screen->out, "%7s ", "PID");
-        (void) fprintf(screen->out, "%-*s %8s %6s %4s ", (int) (2 * c->address + 1), "ADDRESSES", "SIZE", "RATE",
-                       "+-");
+        (void) fprintf(screen->out, "%-*s %8s %6s %4s ", (int) (2 * c->address + 1), "ADDRESSES",
+                       "SIZE", "RATE", "+-");
         if (c->wide)
                 (void) fprintf(screen->out, "%9s ", "SEEN");
         (void) fprintf(screen->out, "%9s %-*s MAPPING\n", "AGE", (int) c->bar, "RATE");
 }
 
-static int print_row(const Screen *screen, const Columns *c, const Frame *frame, const FrameRegion *region) {
+static int print_row(const Screen *screen, const Columns *c, const Frame *frame,
+                     const FrameRegion *region) {
         const char *mapping = frame->mappings[region->mapping];
         _cleanup_free_ char *name = display_name(*mapping ? mapping : "[anonymous]", c->mapping);
         char size[FORMAT_MAX], rate[FORMAT_MAX], age[FORMAT_MAX], error[FORMAT_MAX] = "", seen[48];
@@ -60,14 +64,16 @@ static int print_row(const Screen *screen, const Columns *c, const Frame *frame,
         if (!name)
                 return -ENOMEM;
         if (region->samples > 0)
-                (void) snprintf(error, sizeof(error), "%.0f", fmax(frame_region_error(region) * 100, 1));
+                (void) snprintf(error, sizeof(error), "%.0f",
+                                fmax(frame_region_error(region) * 100, 1));
         (void) snprintf(seen, sizeof(seen), "%" PRIu64 "/%" PRIu64, region->hits, region->samples);
 
         if (c->pid)
                 (void) fprintf(screen->out, "%7" PRIi64 " ", frame->targets[region->target].pid);
-        (void) fprintf(screen->out, "%0*" PRIx64 "-%0*" PRIx64 " %8s %6s %4s ", (int) c->address, region->start,
-                       (int) c->address, region->end, format_size(size, frame_region_bytes(region)),
-                       format_rate(rate, region), error);
+        (void) fprintf(screen->out, "%0*" PRIx64 "-%0*" PRIx64 " %8s %6s %4s ", (int) c->address,
+                       region->start, (int) c->address, region->end,
+                       format_size(size, frame_region_bytes(region)), format_rate(rate, region),
+                       error);
         if (c->wide)
                 (void) fprintf(screen->out, "%9s ", seen);
         (void) fprintf(screen->out, "%9s %s %s\n", format_duration(age, region->age_ns),
@@ -80,20 +86,27 @@ static void print_total(const Screen *screen, const Frame *frame, const Selectio
         char a[FORMAT_MAX], b[FORMAT_MAX], c[FORMAT_MAX];
         size_t filtered = frame->n_regions - selection->n_matching;
 
-        (void) fprintf(screen->out, "total %s in %zu region%s; working set %s +- %s", format_size(a, w->total),
-                       frame->n_regions, PLURAL(frame->n_regions), format_size(b, w->bytes), format_size(c, w->error));
+        (void) fprintf(screen->out, "total %s in %zu region%s; working set %s +- %s",
+                       format_size(a, w->total), frame->n_regions, PLURAL(frame->n_regions),
+                       format_size(b, w->bytes), format_size(c, w->error));
         if (frame->point.resident_bytes != FRAME_UNKNOWN)
-                (void) fprintf(screen->out, "; resident %s", format_size(a, frame->point.resident_bytes));
+                (void) fprintf(screen->out, "; resident %s",
+                               format_size(a, frame->point.resident_bytes));
         (void) fputc('\n', screen->out);
         if (w->untrackable > 0)
-                (void) fprintf(screen->out, "could not be checked: %s (%s)\n", format_size(a, w->untrackable),
-                               format_share(b, w->total > 0 ? (double) w->untrackable / (double) w->total : 0));
+                (void) fprintf(screen->out, "could not be checked: %s (%s)\n",
+                               format_size(a, w->untrackable),
+                               format_share(b, w->total > 0
+                                                       ? (double) w->untrackable / (double) w->total
+                                                       : 0));
         if (filtered > 0)
-                (void) fprintf(screen->out, "not shown, outside of the filters: %zu region%s, %s\n", filtered, PLURAL(filtered),
+                (void) fprintf(screen->out, "not shown, outside of the filters: %zu region%s, %s\n",
+                               filtered, PLURAL(filtered),
                                format_size(a, w->total - MIN(w->total, selection->matching_bytes)));
         if (selection->n < selection->n_matching)
                 (void) fprintf(screen->out, "not shown, beyond --top: %zu region%s, %s\n",
-                               selection->n_matching - selection->n, PLURAL(selection->n_matching - selection->n),
+                               selection->n_matching - selection->n,
+                               PLURAL(selection->n_matching - selection->n),
                                format_size(a, selection->matching_bytes - selection->shown_bytes));
 }
 
@@ -121,7 +134,8 @@ int view_regions(const Screen *screen, const Arguments *args, const Frame *frame
 
         view_frame_header(screen, frame);
         if (frame->n_regions == 0) {
-                (void) fputs("no regions: nothing of the targets is mapped (any more)\n", screen->out);
+                (void) fputs("no regions: nothing of the targets is mapped (any more)\n",
+                             screen->out);
                 return 0;
         }
         (void) fputc('\n', screen->out);
@@ -136,15 +150,16 @@ static json_t *json_region(const Frame *frame, const FrameRegion *region) {
         bool blind = frame_region_blind(region);
         const FrameTarget *target = &frame->targets[region->target];
 
-        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:f, s:I, s:s}", "target",
-                         (json_int_t) target->id, "pid", (json_int_t) target->pid, "start",
-                         (json_int_t) region->start, "end", (json_int_t) region->end, "bytes",
-                         (json_int_t) frame_region_bytes(region), "hits", (json_int_t) region->hits, "samples",
-                         (json_int_t) region->samples, "untrackable", (json_int_t) region->untrackable, "rate",
+        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:f, s:I, s:s}",
+                         "target", (json_int_t) target->id, "pid", (json_int_t) target->pid,
+                         "start", (json_int_t) region->start, "end", (json_int_t) region->end,
+                         "bytes", (json_int_t) frame_region_bytes(region), "hits",
+                         (json_int_t) region->hits, "samples", (json_int_t) region->samples,
+                         "untrackable", (json_int_t) region->untrackable, "rate",
                          blind ? json_null() : json_real(frame_region_rate(region)), "rate_error",
-                         blind ? json_null() : json_real(frame_region_error(region)), "rate_average",
-                         region->rate, "age_ns", (json_int_t) region->age_ns, "mapping",
-                         frame->mappings[region->mapping]);
+                         blind ? json_null() : json_real(frame_region_error(region)),
+                         "rate_average", region->rate, "age_ns", (json_int_t) region->age_ns,
+                         "mapping", frame->mappings[region->mapping]);
 }
 
 json_t *view_regions_json(const Arguments *args, const Frame *frame) {
@@ -157,7 +172,8 @@ json_t *view_regions_json(const Arguments *args, const Frame *frame) {
         regions = json_array();
         for (size_t i = 0; i < selection.n; i++)
                 (void) json_array_append_new(regions, json_region(frame, selection.regions[i]));
-        (void) json_object_set_new(document, "regions_total", json_integer((json_int_t) frame->n_regions));
+        (void) json_object_set_new(document, "regions_total",
+                                   json_integer((json_int_t) frame->n_regions));
         (void) json_object_set_new(document, "regions", regions);
         return document;
 }

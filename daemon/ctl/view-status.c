@@ -28,12 +28,16 @@ static void print_daemon(const Screen *screen, json_t *context, json_t *runtime)
         uint64_t uptime = number(runtime, "uptime_ns");
         char a[FORMAT_MAX], b[FORMAT_MAX], c[FORMAT_MAX], d[FORMAT_MAX];
 
-        (void) fprintf(screen->out, "udamond %s, pid %" PRIu64 ", up %s, CPU %s (%s of one), %s resident, "
-                       "%" PRIu64 " client%s\n", version ? version : "?", number(runtime, "pid"),
-                       format_duration(a, uptime), format_duration(b, number(runtime, "cpu_ns")),
-                       format_share(c, uptime > 0 ? (double) number(runtime, "cpu_ns") / (double) uptime : 0),
-                       format_size(d, number(runtime, "resident_bytes")), number(runtime, "clients"),
-                       PLURAL(number(runtime, "clients")));
+        (void) fprintf(
+                screen->out,
+                "udamond %s, pid %" PRIu64 ", up %s, CPU %s (%s of one), %s resident, "
+                "%" PRIu64 " client%s\n",
+                version ? version : "?", number(runtime, "pid"), format_duration(a, uptime),
+                format_duration(b, number(runtime, "cpu_ns")),
+                format_share(c,
+                             uptime > 0 ? (double) number(runtime, "cpu_ns") / (double) uptime : 0),
+                format_size(d, number(runtime, "resident_bytes")), number(runtime, "clients"),
+                PLURAL(number(runtime, "clients")));
         print_line(screen, "socket", socket ? socket : "none (private)");
         print_line(screen, "config", config ? config : "none");
 }
@@ -43,9 +47,11 @@ static void print_source(const Screen *screen, json_t *context) {
         const char *policy = text(context, "policy");
         char line[512];
 
-        (void) snprintf(line, sizeof(line), "%s%s%s%s", source ? source : "?", policy ? ", policy " : "",
-                        policy ? policy : "", reason && *reason ? ": " : "");
-        (void) snprintf(line + strlen(line), sizeof(line) - strlen(line), "%s", reason ? reason : "");
+        (void) snprintf(line, sizeof(line), "%s%s%s%s", source ? source : "?",
+                        policy ? ", policy " : "", policy ? policy : "",
+                        reason && *reason ? ": " : "");
+        (void) snprintf(line + strlen(line), sizeof(line) - strlen(line), "%s",
+                        reason ? reason : "");
         print_line(screen, "source", line);
 }
 
@@ -59,8 +65,9 @@ static void print_intervals(const Screen *screen, json_t *context, json_t *runti
                         format_duration(c, number(context, "update_ns")),
                         json_is_object(goal) ? " (automatic)" : "");
         print_line(screen, "intervals", line);
-        (void) snprintf(line, sizeof(line), "%" PRIu64 " (%" PRIu64 " to %" PRIu64 ")", number(runtime, "regions"),
-                        number(context, "min_regions"), number(context, "max_regions"));
+        (void) snprintf(line, sizeof(line), "%" PRIu64 " (%" PRIu64 " to %" PRIu64 ")",
+                        number(runtime, "regions"), number(context, "min_regions"),
+                        number(context, "max_regions"));
         print_line(screen, "regions", line);
 }
 
@@ -73,9 +80,12 @@ static void print_targets(const Screen *screen, json_t *runtime) {
                 json_t *resident = json_object_get(item, "resident_bytes");
                 char line[256], size[FORMAT_MAX];
 
-                (void) snprintf(line, sizeof(line), "%" PRIu64 " %s: %s, %s resident, %" PRIu64 " regions",
+                (void) snprintf(line, sizeof(line),
+                                "%" PRIu64 " %s: %s, %s resident, %" PRIu64 " regions",
                                 number(item, "pid"), command ? command : "?", state ? state : "?",
-                                json_is_integer(resident) ? format_size(size, number(item, "resident_bytes")) : "?",
+                                json_is_integer(resident)
+                                        ? format_size(size, number(item, "resident_bytes"))
+                                        : "?",
                                 number(item, "regions"));
                 print_line(screen, "target", line);
         }
@@ -88,15 +98,17 @@ static void print_samples(const Screen *screen, json_t *runtime) {
         char line[512];
         int n;
 
-        n = snprintf(line, sizeof(line), "%" PRIu64 ": %" PRIu64 " hot, %" PRIu64 " cold, %" PRIu64 " absent",
-                     number(runtime, "samples"), number(runtime, "samples_hot"), number(runtime, "samples_cold"),
-                     number(runtime, "samples_absent"));
+        n = snprintf(line, sizeof(line),
+                     "%" PRIu64 ": %" PRIu64 " hot, %" PRIu64 " cold, %" PRIu64 " absent",
+                     number(runtime, "samples"), number(runtime, "samples_hot"),
+                     number(runtime, "samples_cold"), number(runtime, "samples_absent"));
         json_array_foreach(json_object_get(runtime, "untrackable"), i, item) {
                 const char *reason = text(item, "reason");
 
                 if (number(item, "samples") > 0 && n > 0 && (size_t) n < sizeof(line))
-                        n += snprintf(line + n, sizeof(line) - (size_t) n, ", %" PRIu64 " untrackable (%s)",
-                                      number(item, "samples"), reason ? reason : "?");
+                        n += snprintf(line + n, sizeof(line) - (size_t) n,
+                                      ", %" PRIu64 " untrackable (%s)", number(item, "samples"),
+                                      reason ? reason : "?");
         }
         print_line(screen, "samples", line);
 }
@@ -108,15 +120,19 @@ static void print_cost(const Screen *screen, json_t *runtime) {
                         " for a cold one, %" PRIu64 " for a hot one", number(runtime, "syscalls"),
                         number(runtime, "syscalls_max_cold"), number(runtime, "syscalls_max_hot"));
         print_line(screen, "cost", line);
-        (void) snprintf(line, sizeof(line), "%" PRIu64 " snapshots; %" PRIu64 " of %" PRIu64
-                        " sampling intervals skipped, being late", number(runtime, "snapshots"),
-                        number(runtime, "overruns"), number(runtime, "ticks") + number(runtime, "overruns"));
+        (void) snprintf(line, sizeof(line),
+                        "%" PRIu64 " snapshots; %" PRIu64 " of %" PRIu64
+                        " sampling intervals skipped, being late",
+                        number(runtime, "snapshots"), number(runtime, "overruns"),
+                        number(runtime, "ticks") + number(runtime, "overruns"));
         print_line(screen, "progress", line);
 }
 
 static void print_monitor(const Screen *screen, json_t *monitor) {
-        json_t *context = json_object_get(monitor, "context"), *runtime = json_object_get(monitor, "runtime");
-        _cleanup_free_ char *name = display_name(text(monitor, "name") ? text(monitor, "name") : "?", 64);
+        json_t *context = json_object_get(monitor, "context"),
+               *runtime = json_object_get(monitor, "runtime");
+        _cleanup_free_ char *name =
+                display_name(text(monitor, "name") ? text(monitor, "name") : "?", 64);
         const char *state = text(runtime, "state");
         json_t *item;
         size_t i;
@@ -144,6 +160,7 @@ int view_status(const Screen *screen, json_t *status) {
         json_array_foreach(monitors, i, item)
                 print_monitor(screen, item);
         if (json_array_size(monitors) == 0)
-                (void) fputs("\nno monitors: start one with 'udamonctl start --pid PID'\n", screen->out);
+                (void) fputs("\nno monitors: start one with 'udamonctl start --pid PID'\n",
+                             screen->out);
         return 0;
 }

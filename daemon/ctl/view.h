@@ -32,8 +32,8 @@ int view_heat_strip(const Screen *screen, const Frame *frame);
 /* The letters above a map, and what they stand for below it. */
 void view_heat_axis(const Screen *screen, const HeatLayout *layout, size_t indent);
 void view_heat_areas(const Screen *screen, const HeatLayout *layout);
-void view_heat_row(const Screen *screen, const HeatLayout *layout, const HeatRow *row, const char *label,
-                   size_t label_width);
+void view_heat_row(const Screen *screen, const HeatLayout *layout, const HeatRow *row,
+                   const char *label, size_t label_width);
 
 int view_heatmap_frame(const Screen *screen, const Arguments *args, const Frame *frame);
 int view_heatmap_recording(const Screen *screen, const Arguments *args, Recording *recording);

@@ -164,59 +164,59 @@ static int compare_u64(const void *a, const void *b) {
         return (x > y) - (x < y);
 }
 
-/* The largest gap that must be bridged so that at most max ranges remain; 0 where none must be. */
-static int gap_to_bridge(const AddressMap *map, size_t max, uint64_t *ret) {
-        _cleanup_free_ uint64_t *gaps = NULL;
-        size_t n = 0;
+/* Joins neighbours whose gap is at most `bridge`, or at most `slack` and smaller than both of them.
+ * Returns how many are left. */
+static size_t join_ranges(Range *ranges, size_t n, uint64_t bridge, uint64_t slack) {
+        size_t kept = 0;
 
-        gaps = malloc(map->n_mappings * sizeof(*gaps));
+        for (size_t i = 1; i < n; i++) {
+                Range *last = &ranges[kept];
+                uint64_t gap = ranges[i].start - last->end;
+                uint64_t smaller = MIN(last->end - last->start, ranges[i].end - ranges[i].start);
+
+                if (gap <= bridge || (gap <= slack && gap < smaller))
+                        last->end = ranges[i].end;
+                else
+                        ranges[++kept] = ranges[i];
+        }
+        return n > 0 ? kept + 1 : 0;
+}
+
+/* The largest gap that must be bridged so that at most max ranges remain. */
+static int gap_to_bridge(const Range *ranges, size_t n, size_t max, uint64_t *ret) {
+        _cleanup_free_ uint64_t *gaps = NULL;
+
+        gaps = malloc(n * sizeof(*gaps));
         if (!gaps)
                 return -ENOMEM;
 
-        for (size_t i = 1; i < map->n_mappings; i++) {
-                uint64_t gap = map->mappings[i].start - map->mappings[i - 1].end;
-
-                if (gap > 0)
-                        gaps[n++] = gap;
-        }
-
-        if (n + 1 <= max) {
-                *ret = 0;
-                return 0;
-        }
-        qsort(gaps, n, sizeof(*gaps), compare_u64);
-        *ret = gaps[n - max];
+        for (size_t i = 1; i < n; i++)
+                gaps[i - 1] = ranges[i].start - ranges[i - 1].end;
+        qsort(gaps, n - 1, sizeof(*gaps), compare_u64);
+        *ret = gaps[n - 1 - max];
         return 0;
 }
 
-int address_map_ranges(const AddressMap *map, size_t max, Range **ret, size_t *ret_n) {
+int address_map_ranges(const AddressMap *map, size_t max, uint64_t slack, Range **ret, size_t *ret_n) {
         _cleanup_free_ Range *ranges = NULL;
+        size_t n = map->n_mappings;
         uint64_t bridge;
-        size_t n = 0;
         int r;
 
         assert(max >= 1);
 
-        if (map->n_mappings == 0) {
-                *ret = NULL;
-                *ret_n = 0;
-                return 0;
-        }
-
-        r = gap_to_bridge(map, max, &bridge);
-        if (r < 0)
-                return r;
-        ranges = malloc(map->n_mappings * sizeof(*ranges));
+        ranges = calloc(MAX(n, (size_t) 1), sizeof(*ranges));
         if (!ranges)
                 return -ENOMEM;
+        for (size_t i = 0; i < n; i++)
+                ranges[i] = (Range) { .start = map->mappings[i].start, .end = map->mappings[i].end };
 
-        for (size_t i = 0; i < map->n_mappings; i++) {
-                const Mapping *m = &map->mappings[i];
-
-                if (n > 0 && m->start - ranges[n - 1].end <= bridge)
-                        ranges[n - 1].end = m->end;
-                else
-                        ranges[n++] = (Range) { .start = m->start, .end = m->end };
+        n = join_ranges(ranges, n, 0, slack);
+        if (n > max) {
+                r = gap_to_bridge(ranges, n, max, &bridge);
+                if (r < 0)
+                        return r;
+                n = join_ranges(ranges, n, bridge, 0);
         }
 
         *ret = TAKE_PTR(ranges);

@@ -54,10 +54,12 @@ const char *address_map_name(const AddressMap *map, uint64_t start, uint64_t end
 /* The mapping that contains addr, or NULL. O(log n). */
 const Mapping *address_map_find(const AddressMap *map, uint64_t addr);
 
-/* Writes at most max ranges that cover every mapping: adjacent mappings become one range, and where
- * that leaves more than max, the smallest gaps are bridged. Returns 0 or -ENOMEM; *ret is owned by
- * the caller (free()). max >= 1. */
-int address_map_ranges(const AddressMap *map, size_t max, Range **ret, size_t *ret_n);
+/* Writes at most max ranges that cover every mapping. Mappings become one range where they touch, or
+ * where the gap between them is at most `slack` bytes and less than what lies on either side of it (the
+ * many small mappings of libraries are not worth ranges of their own). Where that leaves more than
+ * max, the smallest gaps are bridged whatever they are. Returns 0 or -ENOMEM; *ret is owned by the
+ * caller (free()). max >= 1. */
+int address_map_ranges(const AddressMap *map, size_t max, uint64_t slack, Range **ret, size_t *ret_n);
 
 static inline void address_map_unrefp(AddressMap **map) {
         *map = address_map_unref(*map);

@@ -233,7 +233,7 @@ static int update_targets(Monitor *m, nsec_t now) {
 
                 if (target->state != TARGET_RUNNING || !map_is_due(m, target, now, due))
                         continue;
-                r = target_update(target, ranges_per_target(m), now);
+                r = target_update(target, ranges_per_target(m), m->attrs.min_regions, now);
                 if (r < 0)
                         return r;
                 updated = true;

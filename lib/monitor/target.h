@@ -33,9 +33,10 @@ typedef struct Target {
 int target_new(uint64_t id, pid_t pid, const char *command, Source *source, Space *space, Target **ret);
 Target *target_free(Target *target);
 
-/* Reads the map again and fits the regions to at most max_ranges ranges of it. Returns 0, an OPS_E_…
+/* Reads the map again and fits the regions to at most max_ranges ranges of it; gaps that are small
+ * against a region of 1 / min_regions of the whole are not kept apart. Returns 0, an OPS_E_…
  * outcome (already noted in the target's state) or -errno. */
-int target_update(Target *target, size_t max_ranges, nsec_t now);
+int target_update(Target *target, size_t max_ranges, uint32_t min_regions, nsec_t now);
 
 /* Reads how large the address space is. A size that has changed means that the map is out of date:
  * true. */

@@ -20,26 +20,27 @@ typedef struct Warning {
 } Warning;
 
 static const Warning warnings[] = {
-        {BIT(SOURCE_SOFTDIRTY), NULL, "only writes are seen: memory that is only read looks idle"},
-        {BIT(SOURCE_REFERENCED), NULL,
-         "only whole mappings are seen: what is hot inside of a large mapping cannot be told"},
-        {BIT(SOURCE_REFERENCED), NULL,
-         "clearing accessed bits hides them from memory reclaim, which may then take pages in use "
-         "for "
-         "idle"},
-        {BIT(SOURCE_SOFTDIRTY) | BIT(SOURCE_REFERENCED), NULL,
-         "every sampling interval costs time in proportion to resident memory"},
-        {ACCESSED_BITS, NULL,
-         "pages whose translation stays in the processor's TLB look idle while in use: sampling "
-         "intervals below 100ms report too little"},
-        {BIT(SOURCE_IDLE), NULL, "accesses by other processes to shared pages are counted as well"},
-        {ACCESSED_BITS, "mglru", NULL},
-        {ACCESSED_BITS, "numa_balancing", NULL},
-        {REAL, "thp", NULL},
-        {REAL, "ksm", NULL},
-        {REAL, "ptrace", NULL},
-        {BIT(SOURCE_SIM), NULL,
-         "these numbers come from a simulated pattern, not from this machine"},
+        { BIT(SOURCE_SOFTDIRTY), NULL,
+          "only writes are seen: memory that is only read looks idle" },
+        { BIT(SOURCE_REFERENCED), NULL,
+          "only whole mappings are seen: what is hot inside of a large mapping cannot be told" },
+        { BIT(SOURCE_REFERENCED), NULL,
+          "clearing accessed bits hides them from memory reclaim, which may then take pages in use "
+          "for idle" },
+        { BIT(SOURCE_SOFTDIRTY) | BIT(SOURCE_REFERENCED), NULL,
+          "every sampling interval costs time in proportion to resident memory" },
+        { ACCESSED_BITS, NULL,
+          "pages whose translation stays in the processor's TLB look idle while in use: sampling "
+          "intervals below 100ms report too little" },
+        { BIT(SOURCE_IDLE), NULL,
+          "accesses by other processes to shared pages are counted as well" },
+        { ACCESSED_BITS, "mglru", NULL },
+        { ACCESSED_BITS, "numa_balancing", NULL },
+        { REAL, "thp", NULL },
+        { REAL, "ksm", NULL },
+        { REAL, "ptrace", NULL },
+        { BIT(SOURCE_SIM), NULL,
+          "these numbers come from a simulated pattern, not from this machine" },
 };
 
 static const Capability *find_limited(const Capabilities *caps, const char *name) {
@@ -76,12 +77,13 @@ static void free_textsp(char ***texts) {
 /* Larger pages than most people expect: nothing finer can be seen. */
 static int add_page_size(char **ret) {
         unsigned kilobytes = 1U << (page_shift() - 10);
+        int n;
 
         if (kilobytes <= 4)
                 return 0;
-        return asprintf(ret, "pages are %u KiB: nothing smaller can be told apart", kilobytes) < 0
-                       ? -ENOMEM
-                       : 0;
+
+        n = asprintf(ret, "pages are %u KiB: nothing smaller can be told apart", kilobytes);
+        return n < 0 ? -ENOMEM : 0;
 }
 
 int capabilities_warnings(const Capabilities *caps, SourceKind kind, char ***ret) {

@@ -152,7 +152,8 @@ static int send_all(WireClient *client, FrameOutput *output) {
         }
 }
 
-static int send_call(WireClient *client, const char *method, json_t *parameters, bool more) {
+static int send_call(WireClient *client, const char *method, json_t *parameters,
+                     VarlinkMode mode) {
         _cleanup_(frame_output_deinit) FrameOutput output = FRAME_OUTPUT_INIT(VARLINK_REPLY_MAX);
         json_auto_t *stolen = parameters;
         int r;
@@ -162,20 +163,24 @@ static int send_call(WireClient *client, const char *method, json_t *parameters,
         if (client->outstanding)
                 return -EBUSY;
 
-        r = varlink_call_write(&output, method, stolen, more);
+        r = varlink_call_write(&output, method, stolen, mode);
         if (r != 0)
                 return r == FRAME_E_TOO_BIG ? -EMSGSIZE : r;
 
         r = send_all(client, &output);
         /* Part of a message may be out: nothing can follow it. */
         client->broken = r != 0;
-        client->outstanding = r == 0;
-        client->more = more;
+        client->outstanding = r == 0 && mode != VARLINK_ONEWAY;
+        client->more = mode == VARLINK_MORE;
         return r;
 }
 
+int wire_client_send(WireClient *client, const char *method, json_t *parameters) {
+        return send_call(client, method, parameters, VARLINK_ONEWAY);
+}
+
 int wire_client_start(WireClient *client, const char *method, json_t *parameters) {
-        return send_call(client, method, parameters, true);
+        return send_call(client, method, parameters, VARLINK_MORE);
 }
 
 /* The next message, which stays valid until the next read. */
@@ -256,7 +261,7 @@ int wire_client_call(WireClient *client, const char *method, json_t *parameters,
         nsec_t deadline;
         int r;
 
-        r = send_call(client, method, parameters, false);
+        r = send_call(client, method, parameters, VARLINK_ONE);
         if (r != 0)
                 return r;
 

@@ -9,10 +9,11 @@
 
 typedef struct WireClient WireClient;
 
-/* Outcomes of calls. Other failures are -errno: -EBADMSG for a reply that is no varlink, -EMSGSIZE for
- * one of more than 16 MiB, -EBUSY for a call while another is under way. After the first two, WIRE_E_CLOSED
- * and a call that could not be sent, the connection is of no use any more; after WIRE_E_TIMEOUT the
- * reply is still due: wire_client_next() may go on waiting, another call is -EBUSY. */
+/* Outcomes of calls. Other failures are -errno: -EBADMSG for a reply that is no varlink, -EMSGSIZE
+ * for one of more than 16 MiB, -EBUSY for a call while another is under way. After the first two,
+ * WIRE_E_CLOSED and a call that could not be sent, the connection is of no use any more; after
+ * WIRE_E_TIMEOUT the reply is still due: wire_client_next() may go on waiting, another call is
+ * -EBUSY. */
 enum {
         WIRE_E_ERROR = 1,   /* the service answered with a varlink error */
         WIRE_E_CLOSED = 2,  /* the peer closed the connection */
@@ -39,6 +40,9 @@ void wire_client_set_timeout(WireClient *client, int timeout_ms);
  * name (allocated) and *ret_parameters its parameters. */
 int wire_client_call(WireClient *client, const char *method, json_t *parameters,
                      json_t **ret_parameters, char **ret_error_name);
+
+/* A call without a reply (`oneway`): nobody ever tells whether it worked. */
+int wire_client_send(WireClient *client, const char *method, json_t *parameters);
 
 /* Starts a call with `more`; replies are then read one at a time with wire_client_next(), which is
  * also how a stream is waited for: call it when wire_client_fd() is readable, or let it block.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tables that say what an object must hold, and the one function that checks it. The same tables come
- * out of the interface text (idl.h), so a test can hold the two against each other. */
+/* Tables that say what an object must hold, and the one function that checks it. The same tables
+ * come out of the interface text (idl.h), so a test can hold the two against each other. */
 #pragma once
 
 #include <jansson.h>

@@ -5,8 +5,8 @@
 #include "base/error.h"
 #include "base/macro.h"
 
-/* Looks at nesting and number of values before the parser builds anything: 64 KiB of "[],[],…" would
- * become megabytes of tree. What is no JSON at all passes here and fails in the parser. */
+/* Looks at nesting and number of values before the parser builds anything: 64 KiB of "[],[],…"
+ * would become megabytes of tree. What is no JSON at all passes here and fails in the parser. */
 static const char *text_too_rich(const char *text, size_t size, size_t values_max) {
         size_t values = 0;
         unsigned depth = 0;
@@ -195,15 +195,19 @@ static int dump_piece(const char *data, size_t size, void *userdata) {
         return dump->result == 0 ? 0 : -1;
 }
 
-int varlink_dump(FrameOutput *output, const json_t *value) {
+static int dump_value(FrameOutput *output, const json_t *value, size_t flags) {
         Dump dump = { .output = output };
         size_t mark = output->size;
 
-        if (json_dump_callback(value, dump_piece, &dump, VARLINK_DUMP_FLAGS | JSON_ENCODE_ANY) == 0)
+        if (json_dump_callback(value, dump_piece, &dump, flags | JSON_ENCODE_ANY) == 0)
                 return 0;
 
         frame_output_truncate(output, mark);
         return dump.result ?: -ENOMEM;
+}
+
+int varlink_dump(FrameOutput *output, const json_t *value) {
+        return dump_value(output, value, VARLINK_DUMP_FLAGS);
 }
 
 static int append_text(FrameOutput *output, const char *text) {
@@ -218,7 +222,7 @@ static int append_string(FrameOutput *output, const char *text) {
 
 /* {"KEY":"VALUE","parameters":{…}TAIL and the NUL; all or nothing. */
 static int message_write(FrameOutput *output, const char *key, const char *value,
-                         const json_t *parameters, const char *tail) {
+                         const json_t *parameters, size_t flags, const char *tail) {
         size_t mark = output->size;
         int r;
 
@@ -230,7 +234,8 @@ static int message_write(FrameOutput *output, const char *key, const char *value
         if (r == 0)
                 r = append_text(output, key ? ",\"parameters\":" : "\"parameters\":");
         if (r == 0)
-                r = parameters ? varlink_dump(output, parameters) : append_text(output, "{}");
+                r = parameters ? dump_value(output, parameters, flags)
+                               : append_text(output, "{}");
         if (r == 0)
                 r = frame_output_append(output, tail, strlen(tail) + 1);
         if (r != 0)
@@ -238,18 +243,25 @@ static int message_write(FrameOutput *output, const char *key, const char *value
         return r;
 }
 
-int varlink_call_write(FrameOutput *output, const char *method, json_t *parameters, bool more) {
-        return message_write(output, "\"method\":", method, parameters,
-                             more ? ",\"more\":true}" : "}");
+int varlink_call_write(FrameOutput *output, const char *method, json_t *parameters,
+                       VarlinkMode mode) {
+        static const char *const tails[] = {
+                [VARLINK_ONE] = "}",
+                [VARLINK_MORE] = ",\"more\":true}",
+                [VARLINK_ONEWAY] = ",\"oneway\":true}",
+        };
+
+        /* What a call carries may come from a reply, and must go back as it was. */
+        return message_write(output, "\"method\":", method, parameters, JSON_COMPACT, tails[mode]);
 }
 
 int varlink_reply_write(FrameOutput *output, json_t *parameters, bool continues) {
-        return message_write(output, NULL, NULL, parameters,
+        return message_write(output, NULL, NULL, parameters, VARLINK_DUMP_FLAGS,
                              continues ? ",\"continues\":true}" : "}");
 }
 
 int varlink_error_write(FrameOutput *output, const char *error, json_t *parameters) {
-        return message_write(output, "\"error\":", error, parameters, "}");
+        return message_write(output, "\"error\":", error, parameters, VARLINK_DUMP_FLAGS, "}");
 }
 
 size_t varlink_interface_length(const char *method) {
@@ -258,8 +270,8 @@ size_t varlink_interface_length(const char *method) {
         return dot && dot[1] != '\0' ? (size_t) (dot - method) : 0;
 }
 
-/* Length of the well-formed UTF-8 sequence at s (RFC 3629, table 3-7 of the Unicode standard); 0 when
- * there is none. Ends at a NUL by itself, which is no continuation byte. */
+/* Length of the well-formed UTF-8 sequence at s (RFC 3629, table 3-7 of the Unicode standard); 0
+ * when there is none. Ends at a NUL by itself, which is no continuation byte. */
 static size_t utf8_length(const unsigned char *s) {
         unsigned char low = 0x80, high = 0xbf;
         size_t n;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Varlink messages: one JSON object each (https://varlink.org/). Calls are parsed strictly: a message
- * that is not exactly what the protocol says has no meaning, and the connection is to be closed. */
+/* Varlink messages: one JSON object each (https://varlink.org/). Calls are parsed strictly: a
+ * message that is not exactly what the protocol says has no meaning, and the connection is to be
+ * closed. */
 #pragma once
 
 #include <jansson.h>
@@ -13,7 +14,7 @@ enum {
         VARLINK_E_MALFORMED = 1, /* not a varlink message */
 };
 
-/* How text is written everywhere: no spaces, 0.1 as 0.1. */
+/* How replies are written: no spaces, 0.1 as 0.1. In calls floats are exact. */
 #define VARLINK_DUMP_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(10))
 
 /* Limits of a call. Nesting counts the message itself. The number of values bounds the memory that
@@ -44,9 +45,17 @@ typedef struct VarlinkCall {
 int varlink_call_parse(const char *text, size_t size, VarlinkCall *ret, char **ret_error);
 void varlink_call_deinit(VarlinkCall *call);
 
+/* What answer a call asks for. */
+typedef enum VarlinkMode {
+        VARLINK_ONE,    /* one reply */
+        VARLINK_MORE,   /* any number of them */
+        VARLINK_ONEWAY, /* none */
+} VarlinkMode;
+
 /* Appends a call and its NUL. `parameters` may be NULL and is not stolen. 0, FRAME_E_TOO_BIG,
  * -ENOMEM. */
-int varlink_call_write(FrameOutput *output, const char *method, json_t *parameters, bool more);
+int varlink_call_write(FrameOutput *output, const char *method, json_t *parameters,
+                       VarlinkMode mode);
 
 /* Appends one JSON value as it stands, or nothing. */
 int varlink_dump(FrameOutput *output, const json_t *value);

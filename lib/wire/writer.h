@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Writes one reply piece by piece straight into the output queue, so that a list of any length needs
- * no tree in memory. An error sticks: the calls in between return nothing, writer_end() tells.
+/* Writes one reply piece by piece straight into the output queue, so that a list of any length
+ * needs no tree in memory. An error sticks: the calls in between return nothing, writer_end()
+ * tells.
  *
  *         writer_begin(&w, output, …);                  {"parameters":{
  *         writer_string(&w, "name", "x");               "name":"x",
@@ -32,8 +33,8 @@ typedef struct Writer {
 /* Starts a reply; what follows are members of its parameters. */
 void writer_begin(Writer *writer, FrameOutput *output, size_t max);
 
-/* Closes the reply. 0, or the first failure (FRAME_E_TOO_BIG, or -ENOMEM, also for a value that JSON
- * cannot express), and then the queue is as it was before writer_begin(). */
+/* Closes the reply. 0, or the first failure (FRAME_E_TOO_BIG, or -ENOMEM, also for a value that
+ * JSON cannot express), and then the queue is as it was before writer_begin(). */
 int writer_end(Writer *writer, bool continues);
 
 /* Withdraws what was written. */

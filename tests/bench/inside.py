@@ -164,12 +164,13 @@ def run(args):
   os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
   after = usage(monitor.pid)
   figures = monitor.end()
-  code = process.wait()
-  if code:
-    sys.exit(f'inside: the workload ended with {code}')
+  _, status, resources = os.wait4(process.pid, 0)
+  if status:
+    sys.exit(f'inside: the workload ended with status {status}')
   shutil.copy(args.truth, args.out + '.truth')
   monitor.save(args.out)
-  return {'tool': args.tool, 'before': before, 'after': after, **figures}
+  workload_ns = round((resources.ru_utime + resources.ru_stime) * 1e9)
+  return {'tool': args.tool, 'before': before, 'after': after, 'workload_cpu_ns': workload_ns, **figures}
 
 
 def main():

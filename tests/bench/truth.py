@@ -162,7 +162,7 @@ def to_huge(ranges, low, high, random):
       block = a // HUGE * HUGE
       until = min(b, block + HUGE)
       if random:
-        blocks[block] = blocks.get(block, 0) + hz * (until - a) // PAGE
+        blocks[block] = blocks.get(block, 0) + hz * ((until - a) // PAGE)
       else:
         blocks[block] = max(blocks.get(block, 0), hz)
       a = until

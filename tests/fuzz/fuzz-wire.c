@@ -35,7 +35,8 @@ static void check_call(const char *text, size_t size) {
         r = fields_check(fields, call.parameters, &path);
         assert((r == FIELD_E_INVALID) == (path != NULL));
 
-        assert(varlink_call_write(&output, call.method, call.parameters, call.more) == 0);
+        assert(varlink_call_write(&output, call.method, call.parameters,
+                                  call.more ? VARLINK_MORE : VARLINK_ONE) == 0);
         copy = frame_output_peek(&output, &copied);
         /* A long one lies in several pieces. */
         if (copied < output.size)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Runs a fuzz target over the files and directories named on the command line, so that what a fuzzer
- * once found is tested with any compiler. */
+/* Runs a fuzz target over the files and directories named on the command line, so that what a
+ * fuzzer once found is tested with any compiler. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -58,7 +58,8 @@ static int replay(const char *path) {
         if (fd < 0 || fstat(fd, &st) < 0)
                 r = -errno;
         else
-                r = S_ISDIR(st.st_mode) ? replay_directory(path) : replay_file(fd, (size_t) st.st_size);
+                r = S_ISDIR(st.st_mode) ? replay_directory(path)
+                                        : replay_file(fd, (size_t) st.st_size);
         if (r < 0)
                 (void) fprintf(stderr, "%s: %s\n", path, strerror(-r));
         return r;

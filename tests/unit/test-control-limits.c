@@ -65,8 +65,8 @@ START_TEST(test_slow_reader) {
         ck_assert_uint_lt(control_stream_room(f.stream), 52000);
         ck_assert_int_eq(control_stream_reply(f.stream, NULL, true), 0);
 
-        /* It stays as long as it reads, and is dropped when it stops. (The kernel lets a writer go on
-         * only once three quarters of the socket buffer are free.) */
+        /* It stays as long as it reads, and is dropped when it stops. (The kernel lets a writer go
+         * on only once three quarters of the socket buffer are free.) */
         for (unsigned i = 0; i < 6; i++) {
                 char buf[20000];
 

@@ -6,25 +6,30 @@
 #include "test-ctl.h"
 
 static json_t *region_json(int64_t start, int64_t end, int64_t hits, int64_t samples) {
-        return json_pack("{s:i, s:I, s:I, s:I, s:I, s:i, s:f, s:i, s:s}", "target", 7, "start", (json_int_t) start,
-                         "end", (json_int_t) end, "hits", (json_int_t) hits, "samples", (json_int_t) samples,
-                         "untrackable", 0, "rate", 0.5, "age_ns", 2000000000, "mapping", "[heap]");
+        return json_pack("{s:i, s:I, s:I, s:I, s:I, s:i, s:f, s:i, s:s}", "target", 7, "start",
+                         (json_int_t) start, "end", (json_int_t) end, "hits", (json_int_t) hits,
+                         "samples", (json_int_t) samples, "untrackable", 0, "rate", 0.5, "age_ns",
+                         2000000000, "mapping", "[heap]");
 }
 
 /* One part of a snapshot with the regions given (stolen). */
 static json_t *part_json(int sequence, int part, int parts, json_t *regions) {
-        return json_pack("{s:s, s:i, s:i, s:i, s:I, s:i, s:i, s:i, s:s, s:s, s:b, s:{s:i, s:i, s:i, s:i, s:i}, "
-                         "s:[{s:i, s:i, s:s, s:s, s:i, s:i, s:i}], s:o}",
-                         "monitor", "web", "sequence", sequence, "part", part, "parts", parts, "time_ns",
-                         (json_int_t) 1767225600000000000, "window_ns", 2000000000, "sample_ns", 100000000,
-                         "aggregate_ns", 2000000000, "source", "idle", "granularity", "page", "reads_seen", 1,
-                         "working_set", "bytes", 100, "error", 10, "touched", 200, "untrackable", 0, "total", 300,
-                         "targets", "id", 7, "pid", 1234, "command", "web", "state", "running", "address_space", 2,
-                         "resident_bytes", 4096, "regions", 1, "regions", regions);
+        return json_pack(
+                "{s:s, s:i, s:i, s:i, s:I, s:i, s:i, s:i, s:s, s:s, s:b, s:{s:i, s:i, s:i, s:i, "
+                "s:i}, "
+                "s:[{s:i, s:i, s:s, s:s, s:i, s:i, s:i}], s:o}",
+                "monitor", "web", "sequence", sequence, "part", part, "parts", parts, "time_ns",
+                (json_int_t) 1767225600000000000, "window_ns", 2000000000, "sample_ns", 100000000,
+                "aggregate_ns", 2000000000, "source", "idle", "granularity", "page", "reads_seen",
+                1, "working_set", "bytes", 100, "error", 10, "touched", 200, "untrackable", 0,
+                "total", 300, "targets", "id", 7, "pid", 1234, "command", "web", "state", "running",
+                "address_space", 2, "resident_bytes", 4096, "regions", 1, "regions", regions);
 }
 
 START_TEST(one_part) {
-        json_t *json = part_json(5, 0, 1, json_pack("[o, o]", region_json(0x1000, 0x3000, 1, 20), region_json(0x3000, 0x4000, 0, 20)));
+        json_t *json = part_json(5, 0, 1,
+                                 json_pack("[o, o]", region_json(0x1000, 0x3000, 1, 20),
+                                           region_json(0x3000, 0x4000, 0, 20)));
         _cleanup_(frame_freep) Frame *frame = NULL;
         char *error = NULL;
         bool complete = false;
@@ -47,7 +52,9 @@ START_TEST(several_parts) {
         bool complete = false;
 
         for (int part = 0; part < 3; part++) {
-                json_t *json = part_json(5, part, 3, json_pack("[o]", region_json(0x1000 * (part + 1), 0x1000 * (part + 2), 1, 20)));
+                json_t *json = part_json(5, part, 3,
+                                         json_pack("[o]", region_json(0x1000 * (part + 1),
+                                                                      0x1000 * (part + 2), 1, 20)));
 
                 ck_assert_int_eq(frame_add_part(&frame, json, &complete, NULL), 0);
                 ck_assert_int_eq(complete, part == 2);
@@ -138,7 +145,9 @@ START_TEST(malformed) {
         region = region_json(0x1000, 0x2000, 1, 20);
         (void) json_object_del(region, "mapping");
         REFUSED("mapping", region, NULL, NULL);
-        REFUSED("overlapping", NULL, "regions", json_pack("[o, o]", region_json(0x1000, 0x3000, 1, 20), region_json(0x2000, 0x4000, 1, 20)));
+        REFUSED("overlapping", NULL, "regions",
+                json_pack("[o, o]", region_json(0x1000, 0x3000, 1, 20),
+                          region_json(0x2000, 0x4000, 1, 20)));
 }
 END_TEST
 
@@ -153,9 +162,10 @@ START_TEST(not_an_object) {
 END_TEST
 
 START_TEST(points) {
-        json_t *json = json_pack("{s:i, s:I, s:I, s:{s:i, s:i, s:i, s:i, s:i}, s:i, s:i}", "sequence", 3, "time_ns",
-                                 (json_int_t) 5, "window_ns", (json_int_t) 6, "working_set", "bytes", 1, "error", 2,
-                                 "touched", 3, "untrackable", 4, "total", 5, "resident_bytes", 7, "regions", 8);
+        json_t *json = json_pack(
+                "{s:i, s:I, s:I, s:{s:i, s:i, s:i, s:i, s:i}, s:i, s:i}", "sequence", 3, "time_ns",
+                (json_int_t) 5, "window_ns", (json_int_t) 6, "working_set", "bytes", 1, "error", 2,
+                "touched", 3, "untrackable", 4, "total", 5, "resident_bytes", 7, "regions", 8);
         _cleanup_free_ char *error = NULL;
         FramePoint point;
 
@@ -172,9 +182,11 @@ END_TEST
 /* Beta(h + 1, n - h + 1): variance of the uniform prior is 1/12; 0 of 20: (1/22)(21/22)/23. */
 START_TEST(errors) {
         ck_assert_double_eq_tol(frame_region_error(&(FrameRegion) {}), 0.288675, 1e-6);
-        ck_assert_double_eq_tol(frame_region_error(&(FrameRegion) { .samples = 20 }), 0.043433, 1e-6);
-        ck_assert_double_eq_tol(frame_region_error(&(FrameRegion) { .samples = 20, .hits = 20 }), 0.043433, 1e-6);
-        ck_assert_double_eq_tol(frame_region_error(&(FrameRegion) { .samples = 20, .hits = 10 }), 0.104257, 1e-6);
+        ck_assert_double_eq_tol(frame_region_error(&(FrameRegion){.samples = 20}), 0.043433, 1e-6);
+        ck_assert_double_eq_tol(frame_region_error(&(FrameRegion){.samples = 20, .hits = 20}),
+                                0.043433, 1e-6);
+        ck_assert_double_eq_tol(frame_region_error(&(FrameRegion){.samples = 20, .hits = 10}),
+                                0.104257, 1e-6);
 }
 END_TEST
 

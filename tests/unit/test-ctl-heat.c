@@ -76,8 +76,9 @@ END_TEST
 
 /* A window twice as long counts twice: 100 % for 2 s and 0 % for 4 s make a third. */
 START_TEST(weighted_by_time) {
-        const ScriptedRegion hot = { 0, MIB, 20, 20, 0, 0, "a" }, cold = { 0, MIB, 0, 20, 0, 0, "a" };
-        _cleanup_(frame_freep) Frame *one = scripted_frame(1, &hot, 1), *two = scripted_frame(2, &cold, 1);
+        const ScriptedRegion hot = {0, MIB, 20, 20, 0, 0, "a"}, cold = {0, MIB, 0, 20, 0, 0, "a"};
+        _cleanup_(frame_freep) Frame *one = scripted_frame(1, &hot, 1),
+                                     *two = scripted_frame(2, &cold, 1);
         _cleanup_(heat_layout_freep) HeatLayout *layout = layout_of(one, 1);
         _cleanup_(heat_row_deinit) HeatRow row = {};
 
@@ -144,7 +145,8 @@ START_TEST(many_areas) {
         uint64_t bytes = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(regions); i++)
-                regions[i] = (ScriptedRegion) { (i + 1) * 1000 * MIB, ((i + 1) * 1000 + 1) * MIB, 20, 20, 0, 0, "x" };
+                regions[i] = (ScriptedRegion){
+                        (i + 1) * 1000 * MIB, ((i + 1) * 1000 + 1) * MIB, 20, 20, 0, 0, "x"};
         _cleanup_(frame_freep) Frame *frame = scripted_frame(1, regions, ELEMENTSOF(regions));
         _cleanup_(heat_layout_freep) HeatLayout *layout = layout_of(frame, 80);
         _cleanup_(heat_row_deinit) HeatRow row = {};
@@ -163,8 +165,10 @@ END_TEST
 
 /* The union over time: what appears later has its place from the beginning. */
 START_TEST(growing) {
-        const ScriptedRegion small = { 0, 4 * MIB, 20, 20, 0, 0, "a" }, large = { MIB, 8 * MIB, 20, 20, 0, 0, "a" };
-        _cleanup_(frame_freep) Frame *one = scripted_frame(1, &small, 1), *two = scripted_frame(2, &large, 1);
+        const ScriptedRegion small = {0, 4 * MIB, 20, 20, 0, 0, "a"},
+                             large = {MIB, 8 * MIB, 20, 20, 0, 0, "a"};
+        _cleanup_(frame_freep) Frame *one = scripted_frame(1, &small, 1),
+                                     *two = scripted_frame(2, &large, 1);
         _cleanup_(heat_layout_freep) HeatLayout *layout = NULL;
         _cleanup_(heat_row_deinit) HeatRow row = {};
 
@@ -209,8 +213,8 @@ static void append_window(Recording *recording, uint64_t sequence, uint64_t hits
         ck_assert_int_eq(recording_append(recording, frame), 0);
 }
 
-/* Windows 1 to 4 and 7 and 8 of 2 s: eight rows, of which two have no data. Asked for four rows, each
- * is the mean of two windows. */
+/* Windows 1 to 4 and 7 and 8 of 2 s: eight rows, of which two have no data. Asked for four rows,
+ * each is the mean of two windows. */
 START_TEST(from_recording) {
         _cleanup_(recording_closep) Recording *recording = NULL;
         _cleanup_(picture_deinit) Picture picture = {}, small = {};

@@ -24,9 +24,10 @@ static Arguments parse(Verb verb, int expected, const char *const *words) {
 #define REFUSE(verb, ...) (void) parse(verb, CTL_USAGE, (const char *const[]) { __VA_ARGS__, NULL })
 
 START_TEST(monitor_options) {
-        Arguments a = PARSE(VERB_START, "--pid", "12", "-p", "34", "--command=nginx", "--sample", "50ms", "-a1s",
-                            "--update=1min", "--regions", "20,500", "--max-region", "64MiB", "--no-children",
-                            "--auto-intervals", "--seed", "42", "--name", "web", "--source", "idle");
+        Arguments a = PARSE(VERB_START, "--pid", "12", "-p", "34", "--command=nginx", "--sample",
+                            "50ms", "-a1s", "--update=1min", "--regions", "20,500", "--max-region",
+                            "64MiB", "--no-children", "--auto-intervals", "--seed", "42", "--name",
+                            "web", "--source", "idle");
 
         ck_assert_uint_eq(a.monitor.n_pids, 2);
         ck_assert_int_eq(a.monitor.pids[0], 12);
@@ -69,8 +70,8 @@ START_TEST(rest_is_the_command) {
 END_TEST
 
 START_TEST(ranges) {
-        Arguments a = PARSE(VERB_REGIONS, "web", "--rate", "5%,max", "--age", "30s,max", "--top", "7", "--sort",
-                            "age", "--min-size", "4KiB");
+        Arguments a = PARSE(VERB_REGIONS, "web", "--rate", "5%,max", "--age", "30s,max", "--top",
+                            "7", "--sort", "age", "--min-size", "4KiB");
 
         ck_assert_str_eq(a.operand, "web");
         ck_assert_double_eq_tol(a.rate.min, 0.05, 1e-9);
@@ -131,16 +132,20 @@ START_TEST(messages) {
                 const char *words[5];
                 const char *expected;
         } cases[] = {
-                { { "start", "--pid", "1", "--regions", "10,3" }, "--regions: the minimum (10) is above the maximum (3)" },
-                { { "start", "--pid", "1", "--sample", "100" }, "'100' has no unit (did you mean 100ms or 100s?)" },
-                { { "start", "--pid", "1", "--sampel", "100ms" }, "unknown option '--sampel' (did you mean --sample?)" },
-                { { "regions", "--sort", "rat" }, "'rat' is none of: address, rate, age, size, heat (did you mean rate?)" },
-                { { "region" }, "unknown verb 'region' (did you mean regions?)" },
-                { { "frobnicate" }, "unknown verb 'frobnicate'; 'udamonctl --help' lists them" },
-                { { "--json", "status" }, "the verb comes first: udamonctl VERB --json" },
-                { { "start" }, "Give --pid PID or --command NAME" },
-                { { "run" }, "try 'udamonctl run -- COMMAND ARGUMENTS'" },
-                { { "regions", "--rate", "5,50%" }, "'5' has no unit (did you mean 5%?)" },
+                {{"start", "--pid", "1", "--regions", "10,3"},
+                 "--regions: the minimum (10) is above the maximum (3)"},
+                {{"start", "--pid", "1", "--sample", "100"},
+                 "'100' has no unit (did you mean 100ms or 100s?)"},
+                {{"start", "--pid", "1", "--sampel", "100ms"},
+                 "unknown option '--sampel' (did you mean --sample?)"},
+                {{"regions", "--sort", "rat"},
+                 "'rat' is none of: address, rate, age, size, heat (did you mean rate?)"},
+                {{"region"}, "unknown verb 'region' (did you mean regions?)"},
+                {{"frobnicate"}, "unknown verb 'frobnicate'; 'udamonctl --help' lists them"},
+                {{"--json", "status"}, "the verb comes first: udamonctl VERB --json"},
+                {{"start"}, "Give --pid PID or --command NAME"},
+                {{"run"}, "try 'udamonctl run -- COMMAND ARGUMENTS'"},
+                {{"regions", "--rate", "5,50%"}, "'5' has no unit (did you mean 5%?)"},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -159,9 +164,11 @@ START_TEST(messages) {
 END_TEST
 
 START_TEST(help) {
-        static const char *const verbs[] = { "run", "check", "start", "stop", "status", "regions", "heatmap", "wss", "idle", "record" };
-        _cleanup_(captured_deinit) Captured all = capture(W("--help")), version = capture(W("--version"));
-        _cleanup_(captured_deinit) Captured none = capture_args((char *[]) { W("udamonctl"), NULL });
+        static const char *const verbs[] = {"run",     "check",   "start", "stop", "status",
+                                            "regions", "heatmap", "wss",   "idle", "record"};
+        _cleanup_(captured_deinit) Captured all = capture(W("--help")),
+                                            version = capture(W("--version"));
+        _cleanup_(captured_deinit) Captured none = capture_args((char *[]){W("udamonctl"), NULL});
 
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
                 _cleanup_(captured_deinit) Captured c = capture(W(verbs[i]), W("--help"));

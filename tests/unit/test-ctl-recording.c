@@ -123,7 +123,8 @@ START_TEST(overwriting) {
         recording = recording_close(recording);
         /* not even with force */
         ck_assert_int_eq(recording_create(scratch.path, true, &recording), CTL_REFUSED);
-        ck_assert_int_ne(recording_create(scratch_path(&scratch, "none/a.db"), false, &recording), 0);
+        ck_assert_int_ne(recording_create(scratch_path(&scratch, "none/a.db"), false, &recording),
+                         0);
 }
 END_TEST
 
@@ -136,7 +137,8 @@ __attribute__((noreturn)) static void write_for_ever(const char *path, int fd) {
         for (uint64_t n = 1;; n++) {
                 Frame *frame = frame_number(n);
 
-                if (recording_append(recording, frame) != 0 || write(fd, &n, sizeof(n)) != sizeof(n))
+                if (recording_append(recording, frame) != 0 ||
+                    write(fd, &n, sizeof(n)) != sizeof(n))
                         _exit(1);
                 (void) frame_free(frame);
         }
@@ -316,9 +318,11 @@ START_TEST(damaged_files) {
         append_numbers(recording, 1, 200);
         (void) recording_close(recording);
 
-        execute_sql(path, "UPDATE region SET hits = 30 WHERE snapshot = 200 AND start_address = 65536");
+        execute_sql(path,
+                    "UPDATE region SET hits = 30 WHERE snapshot = 200 AND start_address = 65536");
         assert_refused(path, CTL_REFUSED, "damaged: snapshot 200: a region makes no sense");
-        execute_sql(path, "UPDATE region SET hits = 1; UPDATE region SET end_address = 1 << 46 WHERE snapshot = 200");
+        execute_sql(path, "UPDATE region SET hits = 1; UPDATE region SET end_address = 1 << 46 "
+                          "WHERE snapshot = 200");
         assert_refused(path, CTL_REFUSED, "damaged: snapshot 200: ");
         execute_sql(path, "DELETE FROM snapshot WHERE id = 100");
         assert_refused(path, CTL_REFUSED, "not consecutive");

@@ -37,7 +37,8 @@ static json_t *next_call(Service *service) {
                         service->filled -= used;
                         return call;
                 }
-                n = read(service->fd, service->buffer + service->filled, sizeof(service->buffer) - service->filled);
+                n = read(service->fd, service->buffer + service->filled,
+                         sizeof(service->buffer) - service->filled);
                 if (n <= 0)
                         return NULL;
                 service->filled += (size_t) n;
@@ -76,16 +77,20 @@ static void nap(nsec_t t) {
 /* One snapshot in two parts. */
 static bool send_snapshot(Service *service) {
         for (int part = 0; part < 2; part++) {
-                json_t *snapshot = load_data("snapshot.json"), *all = json_object_get(snapshot, "regions"), *half = json_array();
+                json_t *snapshot = load_data("snapshot.json"),
+                       *all = json_object_get(snapshot, "regions"), *half = json_array();
 
                 for (size_t i = part == 0 ? 0 : 4; i < (part == 0 ? 4 : json_array_size(all)); i++)
                         (void) json_array_append(half, json_array_get(all, i));
                 (void) json_object_set_new(snapshot, "regions", half);
                 (void) json_object_set_new(snapshot, "part", json_integer(part));
                 (void) json_object_set_new(snapshot, "parts", json_integer(2));
-                (void) json_object_set_new(snapshot, "sequence", json_integer((json_int_t) service->sequence));
-                (void) json_object_set_new(snapshot, "time_ns",
-                        json_integer((json_int_t) (1767225600 * SEC + service->sequence * 2 * SEC)));
+                (void) json_object_set_new(snapshot, "sequence",
+                                           json_integer((json_int_t) service->sequence));
+                (void) json_object_set_new(
+                        snapshot, "time_ns",
+                        json_integer(
+                                (json_int_t) (1767225600 * SEC + service->sequence * 2 * SEC)));
                 if (!send_reply(service, json_pack("{s:o}", "snapshot", snapshot), NULL, true))
                         return false;
         }
@@ -95,14 +100,17 @@ static bool send_snapshot(Service *service) {
 /* Each snapshot twice, as a heartbeat does; number 3 is never sent. */
 static bool stream(Service *service) {
         if (streq(service->scenario, "malformed"))
-                return send_reply(service, json_pack("{s:{s:s}}", "snapshot", "monitor", "web"), NULL, true);
+                return send_reply(service, json_pack("{s:{s:s}}", "snapshot", "monitor", "web"),
+                                  NULL, true);
         for (;;) {
                 if (++service->sequence == 3)
                         service->sequence++;
                 if (!send_snapshot(service) || !send_snapshot(service))
                         return false;
                 if (streq(service->scenario, "ends") && service->sequence == 5)
-                        return send_reply(service, json_pack("{s:o}", "snapshot", load_data("snapshot.json")), NULL, false);
+                        return send_reply(
+                                service, json_pack("{s:o}", "snapshot", load_data("snapshot.json")),
+                                NULL, false);
                 if (streq(service->scenario, "dies") && service->sequence == 5)
                         return false;
                 nap(20 * NSEC_PER_MSEC);
@@ -112,13 +120,18 @@ static bool stream(Service *service) {
 static bool get_snapshot(Service *service, json_t *call) {
         if (!json_is_true(json_object_get(call, "more")))
                 return streq(service->scenario, "late")
-                        ? send_reply(service, json_pack("{s:s, s:I}", "name", "web", "wait_ns", (json_int_t) (2 * SEC)),
-                                     "io.udamon.monitor.NoSnapshotYet", false)
-                        : send_reply(service, json_object(), "org.varlink.service.ExpectedMore", false);
+                               ? send_reply(service,
+                                            json_pack("{s:s, s:I}", "name", "web", "wait_ns",
+                                                      (json_int_t) (2 * SEC)),
+                                            "io.udamon.monitor.NoSnapshotYet", false)
+                               : send_reply(service, json_object(),
+                                            "org.varlink.service.ExpectedMore", false);
         if (streq(service->scenario, "late")) {
                 service->scenario = "web";
-                return send_reply(service, json_pack("{s:s, s:I}", "name", "web", "wait_ns", (json_int_t) (SEC / 10)),
-                                  "io.udamon.monitor.NoSnapshotYet", false);
+                return send_reply(
+                        service,
+                        json_pack("{s:s, s:I}", "name", "web", "wait_ns", (json_int_t) (SEC / 10)),
+                        "io.udamon.monitor.NoSnapshotYet", false);
         }
         if (streq(service->scenario, "never"))
                 return send_reply(service, json_pack("{s:s, s:i}", "name", "web", "wait_ns", 0),
@@ -127,11 +140,16 @@ static bool get_snapshot(Service *service, json_t *call) {
 }
 
 static bool start_monitor(Service *service, json_t *call) {
-        json_t *parameters = json_object_get(call, "parameters"), *context = json_object_get(parameters, "context");
+        json_t *parameters = json_object_get(call, "parameters"),
+               *context = json_object_get(parameters, "context");
         const char *name = json_string_value(json_object_get(parameters, "name"));
 
-        return send_reply(service, json_pack("{s:s, s:{s:s, s:O, s:{s:[s]}}}", "name", name ? name : "unnamed", "monitor",
-                          "name", name ? name : "unnamed", "context", context, "runtime", "warnings", "a warning"), NULL, false);
+        return send_reply(service,
+                          json_pack("{s:s, s:{s:s, s:O, s:{s:[s]}}}", "name",
+                                    name ? name : "unnamed", "monitor", "name",
+                                    name ? name : "unnamed", "context", context, "runtime",
+                                    "warnings", "a warning"),
+                          NULL, false);
 }
 
 /* Scenarios in which every call has the same answer. */
@@ -141,21 +159,28 @@ static bool answer_always(Service *service, bool *ret_sent) {
                 const char *error;
                 const char *parameters;
         } errors[] = {
-                { "denied", "org.varlink.service.PermissionDenied", "{}" },
-                { "none", "io.udamon.monitor.NoSuchMonitor", "{\"name\": \"web\", \"monitors\": []}" },
-                { "other", "io.udamon.monitor.NoSuchMonitor", "{\"name\": \"web\", \"monitors\": [\"a\", \"b\\u001b[2J\"]}" },
-                { "many", "io.udamon.monitor.NameNeeded", "{\"monitors\": [\"a\", \"b\"]}" },
-                { "exists", "io.udamon.monitor.MonitorExists", "{\"name\": \"web\"}" },
-                { "target", "io.udamon.monitor.TargetInvalid", "{\"target\": \"pid 77\", \"reason\": \"there is no such process\"}" },
-                { "source", "io.udamon.monitor.SourceUnavailable", "{\"source\": \"idle\", \"reason\": \"no bitmap\"}" },
-                { "request", "io.udamon.monitor.RequestInvalid", "{\"parameter\": \"context\", \"reason\": \"too many\"}" },
-                { "limit", "io.udamon.monitor.TooManyMonitors", "{\"limit\": 16}" },
-                { "stranger", "org.varlink.service.InterfaceNotFound", "{\"interface\": \"io.udamon.monitor\"}" },
+                {"denied", "org.varlink.service.PermissionDenied", "{}"},
+                {"none", "io.udamon.monitor.NoSuchMonitor",
+                 "{\"name\": \"web\", \"monitors\": []}"},
+                {"other", "io.udamon.monitor.NoSuchMonitor",
+                 "{\"name\": \"web\", \"monitors\": [\"a\", \"b\\u001b[2J\"]}"},
+                {"many", "io.udamon.monitor.NameNeeded", "{\"monitors\": [\"a\", \"b\"]}"},
+                {"exists", "io.udamon.monitor.MonitorExists", "{\"name\": \"web\"}"},
+                {"target", "io.udamon.monitor.TargetInvalid",
+                 "{\"target\": \"pid 77\", \"reason\": \"there is no such process\"}"},
+                {"source", "io.udamon.monitor.SourceUnavailable",
+                 "{\"source\": \"idle\", \"reason\": \"no bitmap\"}"},
+                {"request", "io.udamon.monitor.RequestInvalid",
+                 "{\"parameter\": \"context\", \"reason\": \"too many\"}"},
+                {"limit", "io.udamon.monitor.TooManyMonitors", "{\"limit\": 16}"},
+                {"stranger", "org.varlink.service.InterfaceNotFound",
+                 "{\"interface\": \"io.udamon.monitor\"}"},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(errors); i++)
                 if (streq(service->scenario, errors[i].scenario)) {
-                        *ret_sent = send_reply(service, json_loads(errors[i].parameters, 0, NULL), errors[i].error, false);
+                        *ret_sent = send_reply(service, json_loads(errors[i].parameters, 0, NULL),
+                                               errors[i].error, false);
                         return true;
                 }
         if (streq(service->scenario, "garbage")) {
@@ -249,8 +274,10 @@ START_TEST(asking) {
 
         DAEMON(daemon, "web");
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                _cleanup_(captured_deinit) Captured text = capture(W(cases[i].verb), W("--socket"), daemon.socket);
-                _cleanup_(captured_deinit) Captured json = capture(W(cases[i].verb), W("--socket"), daemon.socket, W("--json"));
+                _cleanup_(captured_deinit) Captured text =
+                        capture(W(cases[i].verb), W("--socket"), daemon.socket);
+                _cleanup_(captured_deinit) Captured json =
+                        capture(W(cases[i].verb), W("--socket"), daemon.socket, W("--json"));
                 json_t *document;
 
                 ck_assert_int_eq(text.status, 0);
@@ -280,9 +307,11 @@ END_TEST
 
 START_TEST(starting_and_stopping) {
         DAEMON(daemon, "web");
-        _cleanup_(captured_deinit) Captured start = capture(W("start"), W("--socket"), daemon.socket, W("--pid"), W("1"), W("--name"), W("web"),
-                                                            W("--source"), W("sim"), W("--auto-intervals"), W("--json"));
-        _cleanup_(captured_deinit) Captured stop = capture(W("stop"), W("web"), W("--socket"), daemon.socket);
+        _cleanup_(captured_deinit) Captured start =
+                capture(W("start"), W("--socket"), daemon.socket, W("--pid"), W("1"), W("--name"),
+                        W("web"), W("--source"), W("sim"), W("--auto-intervals"), W("--json"));
+        _cleanup_(captured_deinit) Captured stop =
+                capture(W("stop"), W("web"), W("--socket"), daemon.socket);
         json_t *context;
         json_t *reply = json_loads(start.out, 0, NULL);
 
@@ -290,8 +319,12 @@ START_TEST(starting_and_stopping) {
         context = json_object_get(json_object_get(reply, "monitor"), "context");
         ck_assert_str_eq(json_string_value(json_object_get(context, "source")), "sim");
         ck_assert_ptr_null(json_object_get(context, "sample_ns"));
-        ck_assert_double_eq_tol(json_real_value(json_object_get(json_object_get(context, "goal"), "access_share")), 0.04, 1e-9);
-        ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(json_object_get(context, "targets"), 0), "pid")), 1);
+        ck_assert_double_eq_tol(
+                json_real_value(json_object_get(json_object_get(context, "goal"), "access_share")),
+                0.04, 1e-9);
+        ck_assert_int_eq(json_integer_value(json_object_get(
+                                 json_array_get(json_object_get(context, "targets"), 0), "pid")),
+                         1);
         ck_assert_int_eq(stop.status, 0);
         ck_assert_str_eq(stop.out, "");
         json_decref(reply);
@@ -322,7 +355,8 @@ START_TEST(refusals) {
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 DAEMON(daemon, cases[i].scenario);
-                _cleanup_(captured_deinit) Captured c = capture(W("regions"), W("web"), W("--socket"), daemon.socket);
+                _cleanup_(captured_deinit) Captured c =
+                        capture(W("regions"), W("web"), W("--socket"), daemon.socket);
 
                 ck_assert_contains(c.err, cases[i].expected);
                 ck_assert_one_line(c.err);
@@ -342,8 +376,10 @@ START_TEST(no_daemon) {
         ck_assert_int_eq(bind(fd, (struct sockaddr *) &address, sizeof(address)), 0);
         (void) close(fd);
 
-        _cleanup_(captured_deinit) Captured absent = capture(W("status"), W("--socket"), scratch_path(&scratch, "absent"));
-        _cleanup_(captured_deinit) Captured dead = capture(W("status"), W("--socket"), scratch_path(&scratch, "dead"));
+        _cleanup_(captured_deinit) Captured absent =
+                capture(W("status"), W("--socket"), scratch_path(&scratch, "absent"));
+        _cleanup_(captured_deinit) Captured dead =
+                capture(W("status"), W("--socket"), scratch_path(&scratch, "dead"));
 
         ck_assert_int_eq(absent.status, CTL_NO_DAEMON);
         ck_assert_contains(absent.err, "(no such file): start one with 'systemctl start udamond'");
@@ -355,8 +391,10 @@ END_TEST
 
 START_TEST(waiting) {
         DAEMON(daemon, "late");
-        _cleanup_(captured_deinit) Captured impatient = capture(W("regions"), W("--no-wait"), W("--socket"), daemon.socket);
-        _cleanup_(captured_deinit) Captured patient = capture(W("regions"), W("--socket"), daemon.socket);
+        _cleanup_(captured_deinit) Captured impatient =
+                capture(W("regions"), W("--no-wait"), W("--socket"), daemon.socket);
+        _cleanup_(captured_deinit) Captured patient =
+                capture(W("regions"), W("--socket"), daemon.socket);
 
         ck_assert_int_eq(impatient.status, CTL_GONE);
         ck_assert_contains(impatient.err, "closes in about 2s");
@@ -372,13 +410,16 @@ START_TEST(recording_until_the_end) {
 
         DAEMON(daemon, "ends");
         path = scratch_path(&daemon.scratch, "a.db");
-        _cleanup_(captured_deinit) Captured c = capture(W("record"), W("web"), W("-o"), path, W("--socket"), daemon.socket);
-        _cleanup_(captured_deinit) Captured again = capture(W("record"), W("web"), W("-o"), path, W("--socket"), daemon.socket);
+        _cleanup_(captured_deinit) Captured c =
+                capture(W("record"), W("web"), W("-o"), path, W("--socket"), daemon.socket);
+        _cleanup_(captured_deinit) Captured again =
+                capture(W("record"), W("web"), W("-o"), path, W("--socket"), daemon.socket);
 
         ck_assert_int_eq(c.status, 0);
         ck_assert_contains(c.err, "5 snapshots");
         ck_assert_int_eq(recording_open(path, &recording), 0);
-        ck_assert_uint_eq(recording_count(recording), 5); /* 1, 2, 4, 5 and the last word, number 42 */
+        ck_assert_uint_eq(recording_count(recording),
+                          5); /* 1, 2, 4, 5 and the last word, number 42 */
         ck_assert_int_eq(again.status, CTL_REFUSED);
         ck_assert_contains(again.err, "exists; --force replaces it");
 }
@@ -389,9 +430,12 @@ START_TEST(recording_for_a_while) {
 
         DAEMON(daemon, "web");
         path = scratch_path(&daemon.scratch, "a.db");
-        _cleanup_(captured_deinit) Captured c = capture(W("record"), W("-o"), path, W("-d"), W("300ms"), W("--socket"), daemon.socket, W("--json"));
+        _cleanup_(captured_deinit) Captured c =
+                capture(W("record"), W("-o"), path, W("-d"), W("300ms"), W("--socket"),
+                        daemon.socket, W("--json"));
         _cleanup_(captured_deinit) Captured text = capture(W("heatmap"), W("-i"), path);
-        _cleanup_(captured_deinit) Captured one = capture(W("regions"), W("-i"), path, W("--snapshot"), W("1"), W("--json"));
+        _cleanup_(captured_deinit) Captured one =
+                capture(W("regions"), W("-i"), path, W("--snapshot"), W("1"), W("--json"));
         json_t *summary = json_loads(c.out, 0, NULL), *frame = json_loads(one.out, 0, NULL);
 
         ck_assert_int_eq(c.status, 0);
@@ -412,7 +456,8 @@ START_TEST(nothing_recorded) {
 
         DAEMON(daemon, "none");
         path = scratch_path(&daemon.scratch, "a.db");
-        _cleanup_(captured_deinit) Captured c = capture(W("record"), W("web"), W("-o"), path, W("--socket"), daemon.socket);
+        _cleanup_(captured_deinit) Captured c =
+                capture(W("record"), W("web"), W("-o"), path, W("--socket"), daemon.socket);
 
         ck_assert_int_eq(c.status, CTL_GONE);
         ck_assert_int_lt(access(path, F_OK), 0);
@@ -426,7 +471,8 @@ START_TEST(recording_cut_off) {
 
         DAEMON(daemon, "dies");
         path = scratch_path(&daemon.scratch, "a.db");
-        _cleanup_(captured_deinit) Captured c = capture(W("record"), W("web"), W("-o"), path, W("--socket"), daemon.socket);
+        _cleanup_(captured_deinit) Captured c =
+                capture(W("record"), W("web"), W("-o"), path, W("--socket"), daemon.socket);
 
         ck_assert_int_eq(c.status, CTL_NO_DAEMON);
         ck_assert_contains(c.err, "the daemon closed the connection");
@@ -444,8 +490,10 @@ static Captured run_with(const char *scenario, char **argv) {
         run_with(scenario, (char *[]) { W("udamonctl"), W("run"), __VA_ARGS__, NULL })
 
 START_TEST(running) {
-        _cleanup_(captured_deinit) Captured c = RUN("web", W("--"), W("sh"), W("-c"), W("echo out; sleep 0.3; exit 7"));
-        _cleanup_(captured_deinit) Captured killed = RUN("web", W("sh"), W("-c"), W("sleep 0.2; kill -9 $$"));
+        _cleanup_(captured_deinit) Captured c =
+                RUN("web", W("--"), W("sh"), W("-c"), W("echo out; sleep 0.3; exit 7"));
+        _cleanup_(captured_deinit) Captured killed =
+                RUN("web", W("sh"), W("-c"), W("sleep 0.2; kill -9 $$"));
 
         ck_assert_int_eq(c.status, 7);
         ck_assert_str_eq(c.out, "out\n");
@@ -461,7 +509,8 @@ START_TEST(running) {
 END_TEST
 
 START_TEST(running_json) {
-        _cleanup_(captured_deinit) Captured c = RUN("web", W("--json"), W("--"), W("sh"), W("-c"), W("echo out; sleep 0.2"));
+        _cleanup_(captured_deinit) Captured c =
+                RUN("web", W("--json"), W("--"), W("sh"), W("-c"), W("echo out; sleep 0.2"));
         json_t *document = json_loads(c.out, JSON_REJECT_DUPLICATES, NULL);
 
         ck_assert_int_eq(c.status, 0);
@@ -482,7 +531,8 @@ START_TEST(running_recorded) {
         scratch_init(&scratch);
         path = scratch_path(&scratch, "a.db");
         report = scratch_path(&scratch, "report");
-        _cleanup_(captured_deinit) Captured c = RUN("web", W("--record"), path, W("--report"), report, W("--"), W("sleep"), W("0.2"));
+        _cleanup_(captured_deinit) Captured c = RUN("web", W("--record"), path, W("--report"),
+                                                    report, W("--"), W("sleep"), W("0.2"));
 
         ck_assert_int_eq(c.status, 0);
         ck_assert_str_eq(c.err, "");
@@ -498,10 +548,12 @@ END_TEST
 START_TEST(running_failures) {
         _cleanup_(captured_deinit) Captured absent = RUN("web", W("--"), W("/no/such/program"));
         _cleanup_(captured_deinit) Captured forbidden = RUN("web", W("--"), W("/etc/passwd"));
-        _cleanup_(captured_deinit) Captured refused = RUN("source", W("--"), W("sh"), W("-c"), W("echo ran"));
+        _cleanup_(captured_deinit) Captured refused =
+                RUN("source", W("--"), W("sh"), W("-c"), W("echo ran"));
         _cleanup_(captured_deinit) Captured quick = RUN("never", W("--"), W("true"));
         _cleanup_(captured_deinit) Captured cut = RUN("dies", W("--"), W("sleep"), W("0.5"));
-        _cleanup_(captured_deinit) Captured file = RUN("web", W("--record"), W("/no/such/dir/a.db"), W("--"), W("sh"), W("-c"), W("echo ran"));
+        _cleanup_(captured_deinit) Captured file = RUN("web", W("--record"), W("/no/such/dir/a.db"),
+                                                       W("--"), W("sh"), W("-c"), W("echo ran"));
 
         ck_assert_int_eq(absent.status, CTL_NO_COMMAND);
         ck_assert_contains(absent.err, "cannot run '/no/such/program': No such file or directory");
@@ -511,8 +563,10 @@ START_TEST(running_failures) {
         ck_assert_str_eq(refused.out, "");
         ck_assert_contains(refused.err, "the source 'idle' cannot be used here");
         ck_assert_int_eq(quick.status, 0);
-        ck_assert_contains(quick.err, "nothing was measured. Make the windows shorter, such as --sample");
-        /* the command is not disturbed by the daemon's end, but the status says that something failed */
+        ck_assert_contains(quick.err,
+                           "nothing was measured. Make the windows shorter, such as --sample");
+        /* the command is not disturbed by the daemon's end, but the status says that something
+         * failed */
         ck_assert_int_eq(cut.status, CTL_RUN);
         ck_assert_contains(cut.err, "sleep ran for");
         ck_assert_int_eq(file.status, CTL_RUN);
@@ -522,8 +576,9 @@ END_TEST
 
 /* Ctrl-C reaches the command, and the summary still comes. */
 START_TEST(running_interrupted) {
-        _cleanup_(captured_deinit) Captured c = RUN("web", W("--"), W("sh"), W("-c"),
-                                                    W("trap 'exit 3' INT; kill -INT $PPID; sleep 0.2; kill -INT $$; sleep 5"));
+        _cleanup_(captured_deinit) Captured c =
+                RUN("web", W("--"), W("sh"), W("-c"),
+                    W("trap 'exit 3' INT; kill -INT $PPID; sleep 0.2; kill -INT $$; sleep 5"));
 
         ck_assert_int_eq(c.status, 3);
         ck_assert_contains(c.err, "exit status 3");
@@ -531,8 +586,9 @@ START_TEST(running_interrupted) {
 END_TEST
 
 START_TEST(running_terminated) {
-        _cleanup_(captured_deinit) Captured c = RUN("web", W("--"), W("sh"), W("-c"),
-                                                    W("trap 'exit 4' TERM; sleep 0.1; kill -TERM $PPID; while :; do sleep 0.05; done"));
+        _cleanup_(captured_deinit) Captured c = RUN(
+                "web", W("--"), W("sh"), W("-c"),
+                W("trap 'exit 4' TERM; sleep 0.1; kill -TERM $PPID; while :; do sleep 0.05; done"));
 
         ck_assert_int_eq(c.status, 4);
 }

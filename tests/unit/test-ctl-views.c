@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the views print, against files that were checked by hand (tests/data/ctl). With UPDATE_GOLDEN
- * set they are written anew: read the difference before it is kept. */
+/* What the views print, against files that were checked by hand (tests/data/ctl). With
+ * UPDATE_GOLDEN set they are written anew: read the difference before it is kept. */
 #include <time.h>
 
 #include "test-ctl.h"
@@ -124,11 +124,13 @@ START_TEST(heatmap_recorded) {
         ck_assert_int_eq(recording_create(NULL, false, &recording), 0);
         for (size_t i = 0; i < ELEMENTSOF(hits); i++) {
                 const ScriptedRegion r[] = {
-                        { 0x10000000, 0x10000000 + 10 * MIB, hits[i], 20, 0, 0, "[heap]" },
-                        { 0x10000000 + 10 * MIB, 0x10000000 + 20 * MIB, 20 - hits[i], 20, 0, 0, "[heap]" },
-                        { 0x7fff00000000, 0x7fff00000000 + MIB, 0, i == 3 ? 0 : 20, 0, 0, "[stack]" },
+                        {0x10000000, 0x10000000 + 10 * MIB, hits[i], 20, 0, 0, "[heap]"},
+                        {0x10000000 + 10 * MIB, 0x10000000 + 20 * MIB, 20 - hits[i], 20, 0, 0,
+                         "[heap]"},
+                        {0x7fff00000000, 0x7fff00000000 + MIB, 0, i == 3 ? 0 : 20, 0, 0, "[stack]"},
                 };
-                _cleanup_(frame_freep) Frame *frame = scripted_frame(i < 3 ? i + 1 : i + 2, r, i == 0 ? 2 : 3);
+                _cleanup_(frame_freep) Frame *frame =
+                        scripted_frame(i < 3 ? i + 1 : i + 2, r, i == 0 ? 2 : 3);
 
                 ck_assert_int_eq(recording_append(recording, frame), 0);
         }
@@ -214,7 +216,8 @@ START_TEST(rates) {
 END_TEST
 
 START_TEST(names) {
-        char *a = display_name("/usr/lib/libexample.so", 14), *b = display_name("short", 14), *c = display_name("e\033[1m", 14);
+        char *a = display_name("/usr/lib/libexample.so", 14), *b = display_name("short", 14),
+             *c = display_name("e\033[1m", 14);
 
         ck_assert_str_eq(a, "...b" "example.so");
         ck_assert_str_eq(b, "short");
@@ -259,9 +262,10 @@ START_TEST(wss_numbers) {
         /* (2 × 10 + 2 × 20 + 2 × 30 + 4 × 40 + 2 × 50) / 12 */
         ck_assert_int_eq(json_integer_value(json_object_get(json, "mean_bytes")), 33204906);
         ck_assert_int_eq(json_integer_value(json_object_get(json, "error_bytes")), MIB);
-        json_array_foreach(json_object_get(json, "percentiles"), i, item)
-                if (json_real_value(json_object_get(item, "percent")) == 50)
-                        ck_assert_int_eq(json_integer_value(json_object_get(item, "working_set_bytes")), 30 * (json_int_t) MIB);
+        json_array_foreach(json_object_get(json, "percentiles"), i,
+                           item) if (json_real_value(json_object_get(item, "percent")) == 50)
+                ck_assert_int_eq(json_integer_value(json_object_get(item, "working_set_bytes")),
+                                 30 * (json_int_t) MIB);
         json_decref(json);
 }
 END_TEST

@@ -40,7 +40,8 @@ _unused_ static char *read_fd(int fd) {
 
 /* Runs the client in a child, as if typed: capture("regions", "-i", path, NULL). */
 _unused_ static Captured capture_args(char **argv) {
-        int out = memfd_create("out", MFD_CLOEXEC), err = memfd_create("err", MFD_CLOEXEC), argc = 0, status;
+        int out = memfd_create("out", MFD_CLOEXEC), err = memfd_create("err", MFD_CLOEXEC),
+            argc = 0, status;
         Captured captured;
         pid_t pid;
 
@@ -90,8 +91,8 @@ typedef struct ScriptedRegion {
         const char *mapping;
 } ScriptedRegion;
 
-/* A frame of one target (id 7, pid 1234, "web") with these regions; its working set is computed as the
- * interface says: size times rate. */
+/* A frame of one target (id 7, pid 1234, "web") with these regions; its working set is computed as
+ * the interface says: size times rate. */
 _unused_ static Frame *scripted_frame(uint64_t sequence, const ScriptedRegion *regions, size_t n) {
         Frame *frame = frame_new();
         double bytes = 0;
@@ -105,10 +106,16 @@ _unused_ static Frame *scripted_frame(uint64_t sequence, const ScriptedRegion *r
         frame->point.sequence = sequence;
         frame->point.window_ns = 2000000000;
         frame->point.time_ns = UINT64_C(1767225600000000000) + sequence * UINT64_C(2000000000);
-        ck_assert_int_eq(frame_add_target(frame, &(FrameTarget) {
-                .id = 7, .pid = 1234, .command = W("web"), .state = W("running"), .address_space = 1,
-                .resident_bytes = 96 << 20,
-        }), 0);
+        ck_assert_int_eq(frame_add_target(frame,
+                                          &(FrameTarget){
+                                                  .id = 7,
+                                                  .pid = 1234,
+                                                  .command = W("web"),
+                                                  .state = W("running"),
+                                                  .address_space = 1,
+                                                  .resident_bytes = 96 << 20,
+                                          }),
+                         0);
         for (size_t i = 0; i < n; i++) {
                 const ScriptedRegion *s = &regions[i];
                 FrameRegion region = {
@@ -145,7 +152,8 @@ _unused_ static void scratch_init(Scratch *scratch) {
         ck_assert_ptr_nonnull(mkdtemp(scratch->path));
 }
 
-_unused_ static int scratch_remove(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
+_unused_ static int scratch_remove(const char *path, const struct stat *st, int flag,
+                                   struct FTW *ftw) {
         return remove(path);
 }
 

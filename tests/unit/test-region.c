@@ -46,11 +46,26 @@ START_TEST(map_ranges) {
                 _cleanup_free_ Range *ranges = NULL;
                 size_t n;
 
-                ck_assert_int_eq(address_map_ranges(map, max, &ranges, &n), 0);
+                ck_assert_int_eq(address_map_ranges(map, max, 0, &ranges, &n), 0);
                 ck_assert_uint_eq(n, wanted[max - 1]);
                 ck_assert_uint_eq(ranges[0].start, MIB);
                 ck_assert_uint_eq(ranges[n - 1].end, 25 * MIB);
         }
+}
+END_TEST
+
+START_TEST(map_slack) {
+        /* small mappings with small gaps, like libraries; one far away; and a tiny one in a hole */
+        static const uint64_t areas[][2] = { { 1, 3 }, { 4, 6 }, { 7, 40 }, { 41, 42 }, { 80, 90 } };
+        _cleanup_(address_map_unrefp) AddressMap *map = map_of(areas, 5);
+        _cleanup_free_ Range *ranges = NULL;
+        size_t n;
+
+        ck_assert_int_eq(address_map_ranges(map, 10, 2 * MIB, &ranges, &n), 0);
+        ck_assert_uint_eq(n, 3);
+        ck_assert_uint_eq(ranges[0].end, 40 * MIB);
+        ck_assert_uint_eq(ranges[1].start, 41 * MIB); /* the gap is as large as the mapping itself */
+        ck_assert_uint_eq(ranges[2].start, 80 * MIB);
 }
 END_TEST
 
@@ -59,7 +74,7 @@ START_TEST(map_empty) {
         Range *ranges = NULL;
         size_t n = 7;
 
-        ck_assert_int_eq(address_map_ranges(map, 10, &ranges, &n), 0);
+        ck_assert_int_eq(address_map_ranges(map, 10, 0, &ranges, &n), 0);
         ck_assert_uint_eq(n, 0);
         ck_assert_str_eq(address_map_name(map, 0, MIB), "");
 }
@@ -80,7 +95,7 @@ START_TEST(map_many) {
                 at += size + 4096 * (1 + rng_below(&rng, 1000));
         }
 
-        ck_assert_int_eq(address_map_ranges(map, 500, &ranges, &n), 0);
+        ck_assert_int_eq(address_map_ranges(map, 500, 0, &ranges, &n), 0);
         ck_assert_uint_le(n, 500);
         ck_assert_uint_ge(n, 400);
         for (size_t i = 0; i < map->n_mappings; i++) {
@@ -214,6 +229,7 @@ int main(void) {
 
         tcase_add_test(tests, map_basics);
         tcase_add_test(tests, map_ranges);
+        tcase_add_test(tests, map_slack);
         tcase_add_test(tests, map_empty);
         tcase_add_test(tests, map_many);
         tcase_add_test(tests, fit_keeps_history);

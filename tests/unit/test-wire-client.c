@@ -153,7 +153,20 @@ START_TEST(test_closed) {
 }
 END_TEST
 
-/* The peer closes with our call unread: the kernel says "connection reset", which is closed, too. */
+START_TEST(test_oneway) {
+        _cleanup_(teardown) Fixture f;
+
+        setup(&f);
+        ck_assert_int_eq(wire_client_send(f.client, "a.b.C", NULL), 0);
+        peer_hears(&f, "{\"method\":\"a.b.C\",\"parameters\":{},\"oneway\":true}");
+        ck_assert_int_eq(wire_client_next(f.client, NULL, NULL, NULL), -EINVAL);
+        SAYS(&f, "{}");
+        ck_assert_int_eq(wire_client_call(f.client, "a.b.C", NULL, NULL, NULL), 0);
+}
+END_TEST
+
+/* The peer closes with our call unread: the kernel says "connection reset", which is closed, too.
+ */
 START_TEST(test_reset) {
         _cleanup_(teardown) Fixture f;
 
@@ -268,6 +281,7 @@ int main(void) {
         tcase_add_test(tcase, test_call);
         tcase_add_test(tcase, test_error);
         tcase_add_test(tcase, test_stream);
+        tcase_add_test(tcase, test_oneway);
         tcase_add_test(tcase, test_timeout);
         tcase_add_test(tcase, test_timeout_sending);
         tcase_add_loop_test(tcase, test_closed, 0, 3);

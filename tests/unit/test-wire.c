@@ -112,7 +112,8 @@ START_TEST(test_input_random) {
 
         rng_init(&rng, (uint64_t) _i);
         while (received < 500) {
-                size_t length = rng_below(&rng, 10) == 0 ? rng_below(&rng, 4096) : rng_below(&rng, 8);
+                size_t length =
+                        rng_below(&rng, 10) == 0 ? rng_below(&rng, 4096) : rng_below(&rng, 8);
                 size_t at = 0;
 
                 memset(message, 'a' + (int) (sent++ % 26), length);
@@ -317,9 +318,10 @@ START_TEST(test_call_limits) {
         ck_assert_int_eq(parse(deep, &call), VARLINK_E_MALFORMED);
 
         /* Brackets in strings are no nesting. */
-        ck_assert_int_eq(parse("{\"method\":\"a.B\",\"parameters\":{\"x\":\"\\\"[[[[[[[[[[[[[[[[[[[[\"}}",
-                               &call),
-                         0);
+        ck_assert_int_eq(
+                parse("{\"method\":\"a.B\",\"parameters\":{\"x\":\"\\\"[[[[[[[[[[[[[[[[[[[[\"}}",
+                      &call),
+                0);
         varlink_call_deinit(&call);
 
         p = stpcpy(p, "{\"method\":\"a.B\",\"parameters\":{\"x\":[");
@@ -349,12 +351,16 @@ START_TEST(test_messages_written) {
         ck_assert_int_eq(varlink_reply_write(&output, NULL, false), 0);
         assert_drained(&output, "{\"parameters\":{}}\n");
         ck_assert_int_eq(varlink_reply_write(&output, parameters, true), 0);
-        assert_drained(&output, "{\"parameters\":{\"x\":0.1,\"y\":9007199254740993,\"z\":\"\\n\\\"\"},"
-                                "\"continues\":true}\n");
+        assert_drained(&output,
+                       "{\"parameters\":{\"x\":0.1,\"y\":9007199254740993,\"z\":\"\\n\\\"\"},"
+                       "\"continues\":true}\n");
         ck_assert_int_eq(varlink_error_write(&output, "a.b.Error", NULL), 0);
         assert_drained(&output, "{\"error\":\"a.b.Error\",\"parameters\":{}}\n");
-        ck_assert_int_eq(varlink_call_write(&output, "a.b.C", NULL, true), 0);
-        assert_drained(&output, "{\"method\":\"a.b.C\",\"parameters\":{},\"more\":true}\n");
+        ck_assert_int_eq(varlink_call_write(&output, "a.b.C", NULL, VARLINK_MORE), 0);
+        ck_assert_int_eq(varlink_call_write(&output, "a.b.C", parameters, VARLINK_ONEWAY), 0);
+        assert_drained(&output, "{\"method\":\"a.b.C\",\"parameters\":{},\"more\":true}\n"
+                                "{\"method\":\"a.b.C\",\"parameters\":{\"x\":0.10000000000000001,"
+                                "\"y\":9007199254740993,\"z\":\"\\n\\\"\"},\"oneway\":true}\n");
 
         /* What does not fit leaves no trace. */
         output.max = 50;
@@ -366,8 +372,13 @@ END_TEST
 
 START_TEST(test_reply_parse) {
         static const char *const bad[] = {
-                "[]", "{\"error\":1}", "{\"parameters\":[]}", "{\"continues\":1}",
-                "{\"error\":\"a.B\",\"continues\":true}", "{", "{\"parameters\":{},\"parameters\":{}}",
+                "[]",
+                "{\"error\":1}",
+                "{\"parameters\":[]}",
+                "{\"continues\":1}",
+                "{\"error\":\"a.B\",\"continues\":true}",
+                "{",
+                "{\"parameters\":{},\"parameters\":{}}",
         };
         _cleanup_(varlink_reply_deinit) VarlinkReply reply = {};
 
@@ -384,15 +395,18 @@ START_TEST(test_any_string) {
         static const struct {
                 const char *in, *out;
         } rows[] = {
-                { "", "" },
-                { "plain", "plain" },
-                { "f\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80", "f\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80" },
-                { "a\xff" "b", "a\xef\xbf\xbd" "b" },
-                { "\xc3", "\xef\xbf\xbd" },
-                { "\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd" },
-                { "\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
-                { "\xc0\xaf\xc3\xbc", "\xef\xbf\xbd\xef\xbf\xbd\xc3\xbc" },
-                { "\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+                {"", ""},
+                {"plain", "plain"},
+                {"f\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80", "f\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80"},
+                {"a\xff"
+                 "b",
+                 "a\xef\xbf\xbd"
+                 "b"},
+                {"\xc3", "\xef\xbf\xbd"},
+                {"\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd"},
+                {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+                {"\xc0\xaf\xc3\xbc", "\xef\xbf\xbd\xef\xbf\xbd\xc3\xbc"},
+                {"\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
@@ -432,10 +446,11 @@ START_TEST(test_writer) {
         writer_begin(&w, &output, SIZE_MAX);
         write_sample(&w, 2);
         ck_assert_int_eq(writer_end(&w, true), 0);
-        assert_drained(&output,
-                       "{\"parameters\":{\"name\":\"x\xef\xbf\xbd\",\"list\":[{\"i\":0,\"half\":0.0},"
-                       "{\"i\":1,\"half\":0.5}],\"empty\":{},\"most\":9223372036854775807,"
-                       "\"yes\":true,\"none\":null},\"continues\":true}\n");
+        assert_drained(
+                &output,
+                "{\"parameters\":{\"name\":\"x\xef\xbf\xbd\",\"list\":[{\"i\":0,\"half\":0.0},"
+                "{\"i\":1,\"half\":0.5}],\"empty\":{},\"most\":9223372036854775807,"
+                "\"yes\":true,\"none\":null},\"continues\":true}\n");
 }
 END_TEST
 
@@ -492,8 +507,9 @@ START_TEST(test_service) {
         _cleanup_free_ char *text = json_dumps(reply, JSON_COMPACT);
         json_auto_t *description = service_get_description(&interfaces[0]);
 
-        ck_assert_str_eq(text, "{\"vendor\":\"v\",\"product\":\"p\",\"version\":\"1\",\"url\":\"u\","
-                               "\"interfaces\":[\"org.varlink.service\",\"a.b\"]}");
+        ck_assert_str_eq(text,
+                         "{\"vendor\":\"v\",\"product\":\"p\",\"version\":\"1\",\"url\":\"u\","
+                         "\"interfaces\":[\"org.varlink.service\",\"a.b\"]}");
         ck_assert_str_eq(field_string(description, "description", ""), "text");
         ck_assert_ptr_eq(service_find(&info, "a.bX", 3), &interfaces[0]);
         ck_assert_ptr_eq(service_find(&info, "org.varlink.service", 19), &service_interface);
