@@ -159,8 +159,7 @@ void connection_end(Connection *c, const char *reason) {
         connection_update(c);
 }
 
-/* Whether the next call may be looked at: the last one is answered, and the answer is on its way.
- */
+/* Whether the next call may be looked at: the last is answered, and the answer is on its way. */
 static bool may_call(const Connection *c) {
         return !c->stream && c->output.size <= c->control->config.limits.ready_bytes;
 }

@@ -224,8 +224,7 @@ static int bind_path(int fd, const struct sockaddr_un *address) {
         return bind(fd, (const struct sockaddr *) address, sizeof(*address)) < 0 ? -errno : 0;
 }
 
-/* Between bind() and listen() nobody can connect yet, so the order of the rights does not matter.
- */
+/* Between bind() and listen() nobody can connect: the order of the rights does not matter. */
 static int open_path(const char *path, mode_t mode, gid_t group, int *ret_fd) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         _cleanup_close_ int fd = -1;

@@ -6,8 +6,8 @@
  * is answered. Every peer is bounded, and a peer that breaks the protocol is disconnected without a
  * reply. This file never logs: facts go to the log callback.
  *
- * A handler answers exactly once (control_reply(), control_reply_begin() … control_reply_end(), or
- * control_error()), or keeps the call open (control_stream_open()) and answers later. It returns
+ * A handler answers exactly once (control_reply(), or control_reply_begin() to control_reply_end(),
+ * or control_error()), or keeps the call open (control_stream_open()) and answers later. It returns
  * what those returned; a call that is neither answered nor kept open costs the peer its connection.
  * Nothing that a handler or a publisher calls here closes a connection or runs a callback at once:
  * that waits for the event loop. */
@@ -45,8 +45,9 @@ typedef struct ControlLimits {
         size_t request_bytes;         /* one call */
         size_t reply_bytes;           /* one reply */
         size_t output_bytes;          /* replies queued per connection */
-        size_t ready_bytes; /* with more queued than this a peer counts as behind: no further
-                             * call of it is looked at, control_stream_ready() is false */
+        size_t ready_bytes;           /* with more queued than this a peer counts as behind: no
+                                       * further call of it is looked at, and
+                                       * control_stream_ready() is false */
         nsec_t unfinished;            /* for the rest of a message that has begun */
         nsec_t unread;                /* with replies queued and none of them taken */
         nsec_t accept_interval;       /* at most accept_burst new connections in this time */
@@ -110,9 +111,9 @@ Control *control_free(Control *control);
 /* How clients come in; any number of these. */
 
 /* Listens on a path. A missing parent directory is made (0755); the socket of a daemon that died is
- * replaced, that of a living one is CONTROL_E_IN_USE. The socket gets `mode` and `group` ((gid_t)
- * -1 leaves it) before anybody can connect, whatever the umask. 0, CONTROL_E_IN_USE or -errno, with
- * a text. */
+ * replaced, that of a living one is CONTROL_E_IN_USE. The socket gets `mode` and `group` (-1
+ * leaves it) before anybody can connect, whatever the umask. 0, CONTROL_E_IN_USE or -errno, with a
+ * text. */
 int control_listen_path(Control *control, const char *path, mode_t mode, gid_t group,
                         char **ret_error);
 

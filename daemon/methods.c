@@ -3,6 +3,7 @@
 #include "methods.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/error.h"
 #include "interface.h"
@@ -100,6 +101,20 @@ static int get_capabilities(ControlCall *call, json_t *parameters, void *userdat
         return control_reply_end(call);
 }
 
+/* "pid 1234" or "command nginx": the first target, which is mostly the only one. */
+static json_t *target_text(const MonitorConfig *config) {
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        if (config->n_targets == 0)
+                return varlink_string("none");
+        if (config->targets[0].command)
+                r = asprintf(&text, "command %s", config->targets[0].command);
+        else
+                r = asprintf(&text, "pid %d", (int) config->targets[0].pid);
+        return r < 0 ? NULL : varlink_string(text);
+}
+
 static int start_error(ControlCall *call, const MonitorConfig *config, int r, const char *reason) {
         switch (r) {
         case MANAGER_E_EXISTS:
@@ -108,7 +123,7 @@ static int start_error(ControlCall *call, const MonitorConfig *config, int r, co
                 return control_error(call, UDAMON_ERROR("TooManyMonitors"), json_pack("{s:i}", "limit", MONITORS_MAX));
         case ENGINE_E_TARGET:
                 return control_error(call, UDAMON_ERROR("TargetInvalid"),
-                                     json_pack("{s:o,s:o}", "target", varlink_string(config->name ?: ""), "reason",
+                                     json_pack("{s:o,s:o}", "target", target_text(config), "reason",
                                                varlink_string(reason ?: "")));
         case ENGINE_E_SOURCE:
                 return control_error(call, UDAMON_ERROR("SourceUnavailable"),
@@ -117,7 +132,7 @@ static int start_error(ControlCall *call, const MonitorConfig *config, int r, co
         }
         log_error("cannot start monitor '%s': %s", config->name ?: "", reason ?: error_text(r));
         return control_error(call, UDAMON_ERROR("TargetInvalid"),
-                             json_pack("{s:o,s:o}", "target", varlink_string(config->name ?: ""), "reason",
+                             json_pack("{s:o,s:o}", "target", target_text(config), "reason",
                                        varlink_string(reason ?: error_text(r))));
 }
 
@@ -185,7 +200,7 @@ static int get_snapshot(ControlCall *call, json_t *parameters, void *userdata) {
                 return r;
 
         snapshot = monitor_snapshot(engine_monitor(engine));
-        if (control_call_wants_more(call) && engine_state(engine) <= ENGINE_RUNNING)
+        if (control_call_wants_more(call))
                 return subscribers_add(&c->manager->subscribers, engine, call);
         if (!snapshot)
                 return no_snapshot_yet(call, engine);

@@ -64,6 +64,21 @@ static void offer(Subscriber *subscriber) {
         drop(subscriber);
 }
 
+static void end(Subscriber *subscriber) {
+        const char *name = engine_config(subscriber->engine)->name;
+        int r;
+
+        if (monitor_snapshot(engine_monitor(subscriber->engine)))
+                r = send_snapshot(subscriber, true);
+        else
+                r = control_stream_error(subscriber->stream, UDAMON_ERROR("NoSnapshotYet"),
+                                         json_pack("{s:s,s:i}", "name", name, "wait_ns", 0));
+        if (r == 0)
+                on_closed(subscriber);
+        else
+                drop(subscriber);
+}
+
 int subscribers_add(Subscribers *subscribers, Engine *engine, ControlCall *call) {
         Subscriber *subscriber;
         int r;
@@ -84,7 +99,9 @@ int subscribers_add(Subscribers *subscribers, Engine *engine, ControlCall *call)
         subscriber->next = subscribers->first;
         subscribers->first = subscriber;
 
-        if (monitor_snapshot(engine_monitor(engine)))
+        if (engine_state(engine) > ENGINE_RUNNING)
+                end(subscriber);
+        else if (monitor_snapshot(engine_monitor(engine)))
                 offer(subscriber);
         return 0;
 }
@@ -95,21 +112,6 @@ void subscribers_publish(Subscribers *subscribers, Engine *engine) {
                 if (s->engine == engine)
                         offer(s);
         }
-}
-
-static void end(Subscriber *subscriber) {
-        const char *name = engine_config(subscriber->engine)->name;
-        int r;
-
-        if (monitor_snapshot(engine_monitor(subscriber->engine)))
-                r = send_snapshot(subscriber, true);
-        else
-                r = control_stream_error(subscriber->stream, UDAMON_ERROR("NoSnapshotYet"),
-                                         json_pack("{s:s,s:i}", "name", name, "wait_ns", 0));
-        if (r == 0)
-                on_closed(subscriber);
-        else
-                drop(subscriber);
 }
 
 void subscribers_end(Subscribers *subscribers, Engine *engine) {

@@ -17,8 +17,8 @@ typedef struct Subscribers {
 int subscribers_init(Subscribers *subscribers, sd_event *event);
 void subscribers_deinit(Subscribers *subscribers);
 
-/* Keeps the call open, sends the latest snapshot if there is one, and every new one from then on. 0,
- * CONTROL_E_LIMIT or -errno. */
+/* Keeps the call open, sends the latest snapshot if there is one, and every new one from then on; of an
+ * engine that has finished, the last one, and that is all. 0, CONTROL_E_LIMIT or -errno. */
 int subscribers_add(Subscribers *subscribers, Engine *engine, ControlCall *call);
 
 /* Sends the engine's latest snapshot to all that read it and keep up. */

@@ -25,8 +25,7 @@ void frame_input_deinit(FrameInput *input) {
         *input = FRAME_INPUT_INIT(input->max);
 }
 
-/* Moving costs at most one unfinished message, and is needed again only after messages were taken.
- */
+/* Moving costs at most one unfinished message, and is needed again only after others were taken. */
 static void input_compact(FrameInput *input) {
         if (input->start == 0)
                 return;

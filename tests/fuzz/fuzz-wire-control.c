@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Any bytes as what a peer sends to the server, in pieces and with turns of the event loop between.
- */
+/* Any bytes as what a peer sends to the server, in pieces, with turns of the event loop between. */
 #include <sys/socket.h>
 
 #include "control.h"

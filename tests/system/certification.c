@@ -46,8 +46,13 @@ static const char description[] =
         "  float: float,\n"
         "  string: string\n"
         ")\n"
-        "method Test06(client_id: string, bool: bool, int: int, float: float, string: string) -> "
-        "(\n"
+        "method Test06(\n"
+        "  client_id: string,\n"
+        "  bool: bool,\n"
+        "  int: int,\n"
+        "  float: float,\n"
+        "  string: string\n"
+        ") -> (\n"
         "  struct: (bool: bool, int: int, float: float, string: string)\n"
         ")\n"
         "method Test07(\n"
@@ -89,11 +94,11 @@ static const Field fields[][6] = {
 
 #define MY_TYPE                                                                                    \
         "{\"object\":{\"method\":\"org.varlink.certification.Test09\",\"parameters\":{\"map\":"    \
-        "{\"foo\":\"Foo\",\"bar\":\"Bar\"}}},\"enum\":\"two\",\"struct\":{\"first\":1,"             \
-        "\"second\":\"2\"},\"array\":[\"one\",\"two\",\"three\"],\"dictionary\":{\"foo\":\"Foo\","  \
-        "\"bar\":\"Bar\"},\"stringset\":{\"one\":{},\"two\":{},\"three\":{}},\"nullable\":null,"    \
+        "{\"foo\":\"Foo\",\"bar\":\"Bar\"}}},\"enum\":\"two\",\"struct\":{\"first\":1,"            \
+        "\"second\":\"2\"},\"array\":[\"one\",\"two\",\"three\"],\"dictionary\":{\"foo\":\"Foo\"," \
+        "\"bar\":\"Bar\"},\"stringset\":{\"one\":{},\"two\":{},\"three\":{}},\"nullable\":null,"   \
         "\"nullable_array_struct\":null,\"interface\":{\"foo\":[null,{\"foo\":\"foo\","            \
-        "\"bar\":\"bar\"},null,{\"one\":\"foo\",\"two\":\"bar\"}],\"anon\":{\"foo\":true,"          \
+        "\"bar\":\"bar\"},null,{\"one\":\"foo\",\"two\":\"bar\"}],\"anon\":{\"foo\":true,"         \
         "\"bar\":false}}}"
 
 /* What passes from each test to the next. */

@@ -29,10 +29,8 @@ static int parse_error(const char *text) {
 
 START_TEST(ordinary_program) {
         static const char text[] =
-                "557ac47e3000-557ac47e5000 r--p 00000000 fe:00 247134                     "
-                "/usr/bin/cat\n"
-                "557ac47e5000-557ac47ea000 r-xp 00002000 fe:00 247134                     "
-                "/usr/bin/cat\n"
+                "557ac47e3000-557ac47e5000 r--p 00000000 fe:00 247134                     /usr/bin/cat\n"
+                "557ac47e5000-557ac47ea000 r-xp 00002000 fe:00 247134                     /usr/bin/cat\n"
                 "557ac5000000-557ac5021000 rw-p 00000000 00:00 0                          [heap]\n"
                 "7f0000000000-7f0000021000 rw-p 00000000 00:00 0 \n"
                 "7f0000021000-7f0004000000 ---p 00000000 00:00 0 \n"
@@ -40,11 +38,9 @@ START_TEST(ordinary_program) {
                 "7f0020000000-7f0020001000 rw-s 00000000 fe:00 99     /data/a b (deleted)\n"
                 "7fffbaf59000-7fffbaf7a000 rw-p 00000000 00:00 0                          [stack]\n"
                 "7fffbafe0000-7fffbafe4000 r--p 00000000 00:00 0                          [vvar]\n"
-                "7fffbafe4000-7fffbafe6000 r--p 00000000 00:00 0                          "
-                "[vvar_vclock]\n"
+                "7fffbafe4000-7fffbafe6000 r--p 00000000 00:00 0                          [vvar_vclock]\n"
                 "7fffbafe6000-7fffbafe8000 r-xp 00000000 00:00 0                          [vdso]\n"
-                "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  "
-                "[vsyscall]\n";
+                "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n";
         _cleanup_(address_map_unrefp) AddressMap *map = parse(text);
 
         ck_assert_uint_eq(map->n_mappings, 8);
@@ -67,9 +63,9 @@ START_TEST(hugetlb_areas) {
                 "7f0000000000-7f0000200000 rw-p 00000000 00:0f 71   /anon_hugepage (deleted)\n"
                 "7f0000200000-7f0000400000 rw-s 00000000 00:15 72   /dev/hugepages/a\n"
                 "7f0000400000-7f0000600000 rw-s 00000000 00:16 72   /dev/shm/a\n";
-        static const char mounts[] = "22 27 0:21 / /dev/hugepages rw,relatime shared:7 - hugetlbfs "
-                                     "hugetlbfs rw,pagesize=2M\n"
-                                     "23 27 0:22 / /dev/shm rw - tmpfs tmpfs rw\n";
+        static const char mounts[] =
+                "22 27 0:21 / /dev/hugepages rw,relatime shared:7 - hugetlbfs hugetlbfs rw,pagesize=2M\n"
+                "23 27 0:22 / /dev/shm rw - tmpfs tmpfs rw\n";
         _cleanup_(address_map_unrefp) AddressMap *map = NULL;
         HugetlbDevices devices;
 
@@ -99,9 +95,8 @@ START_TEST(malformed) {
 END_TEST
 
 START_TEST(overlaps_of_a_racing_read) {
-        static const char text[] =
-                "1000-3000 rw-p 0 0:0 0\n2000-5000 rw-p 0 0:0 0\n1000-4000 rw-p 0 0:0 0\n"
-                "6000-7000 rw-p 0 0:0 0\n";
+        static const char text[] = "1000-3000 rw-p 0 0:0 0\n2000-5000 rw-p 0 0:0 0\n1000-4000 rw-p 0 0:0 0\n"
+                                   "6000-7000 rw-p 0 0:0 0\n";
         _cleanup_(address_map_unrefp) AddressMap *map = parse(text);
 
         ck_assert_uint_eq(map->n_mappings, 3);
@@ -116,8 +111,7 @@ static char *many_mappings(size_t n, size_t *ret_size) {
         FILE *out = open_memstream(&text, ret_size);
 
         for (size_t i = 0; i < n; i++)
-                (void) fprintf(out,
-                               "%zx-%zx rw-p 00000000 fe:00 1234      /var/lib/data/file-%zu\n",
+                (void) fprintf(out, "%zx-%zx rw-p 00000000 fe:00 1234      /var/lib/data/file-%zu\n",
                                (i + 1) << 13, ((i + 1) << 13) + 4096, i / 3);
         ck_assert_int_eq(fclose(out), 0);
         return text;
@@ -180,8 +174,7 @@ START_TEST(long_lines) {
 END_TEST
 
 START_TEST(pagemap_entries) {
-        uint64_t swapped = PAGEMAP_SWAPPED | 0x12345,
-                 present = PAGEMAP_PRESENT | PAGEMAP_FILE | 0x12345;
+        uint64_t swapped = PAGEMAP_SWAPPED | 0x12345, present = PAGEMAP_PRESENT | PAGEMAP_FILE | 0x12345;
 
         ck_assert(pagemap_present(present));
         ck_assert(!pagemap_swapped(present));

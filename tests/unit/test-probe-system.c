@@ -14,11 +14,9 @@
 START_TEST(memory) {
         MemInfo info;
 
-        ck_assert_int_eq(
-                meminfo_parse("MemTotal:       1000 kB\nMemFree:  10 kB\nMemAvailable:   500 kB\n"
-                              "SwapTotal:        7 kB\nSwapFree:         6 kB\nAnonPages: 5 kB\n",
-                              &info),
-                0);
+        ck_assert_int_eq(meminfo_parse("MemTotal:       1000 kB\nMemFree:  10 kB\nMemAvailable:   500 kB\n"
+                                       "SwapTotal:        7 kB\nSwapFree:         6 kB\nAnonPages: 5 kB\n",
+                                       &info), 0);
         ck_assert_uint_eq(info.total, 1000 * 1024);
         ck_assert_uint_eq(info.free, 10 * 1024);
         ck_assert_uint_eq(info.available, 500 * 1024);
@@ -33,11 +31,9 @@ END_TEST
 START_TEST(counters) {
         VmStat stat;
 
-        ck_assert_int_eq(
-                vmstat_parse("pgscan_kswapd 5\npgscan_direct 7\npgscan_direct_throttle 100\n"
-                             "pswpin 1\nworkingset_refault_anon 2\nworkingset_refault_file 3\n",
-                             &stat),
-                0);
+        ck_assert_int_eq(vmstat_parse("pgscan_kswapd 5\npgscan_direct 7\npgscan_direct_throttle 100\n"
+                                      "pswpin 1\nworkingset_refault_anon 2\nworkingset_refault_file 3\n",
+                                      &stat), 0);
         ck_assert_uint_eq(stat.pages_scanned, 12);
         ck_assert_uint_eq(stat.swapped_in, 1);
         ck_assert_uint_eq(stat.refaults, 5);
@@ -50,9 +46,7 @@ START_TEST(pressures) {
         Pressure p;
 
         ck_assert_int_eq(pressure_parse("some avg10=1.50 avg60=0.07 avg300=100.00 total=12345\n"
-                                        "full avg10=0.00 avg60=0.00 avg300=0.25 total=99\n",
-                                        &p),
-                         0);
+                                        "full avg10=0.00 avg60=0.00 avg300=0.25 total=99\n", &p), 0);
         ck_assert(p.some.avg10 == 1.5);
         ck_assert(p.some.avg60 > 0.069 && p.some.avg60 < 0.071);
         ck_assert(p.some.avg300 == 100);
@@ -168,8 +162,7 @@ START_TEST(this_machine) {
                        *caps->items[i].cost ? "; " : "", caps->items[i].cost);
         for (int kind = 0; kind < _SOURCE_KIND_MAX; kind++)
                 printf("  %-16s %-8s %s\n", source_kind_name((SourceKind) kind),
-                       caps->sources[kind].usable ? "usable" : "missing",
-                       caps->sources[kind].reason);
+                       caps->sources[kind].usable ? "usable" : "missing", caps->sources[kind].reason);
         ck_assert_int_ne(caps->best, SOURCE_SIM);
         ck_assert(caps->sources[caps->best].usable || caps->best == SOURCE_REFERENCED);
         capabilities_free(caps);
@@ -188,8 +181,7 @@ static void add_file(const File *file) {
         char path[256];
 
         for (const char *p = strchr(file->path, '/'); p; p = strchr(p + 1, '/')) {
-                (void) snprintf(path, sizeof(path), "%s/%.*s", tree, (int) (p - file->path),
-                                file->path);
+                (void) snprintf(path, sizeof(path), "%s/%.*s", tree, (int) (p - file->path), file->path);
                 (void) mkdir(path, 0700);
         }
         (void) snprintf(path, sizeof(path), "%s/%s", tree, file->path);
@@ -232,8 +224,7 @@ START_TEST(other_machines) {
         ck_assert(!caps->sources[SOURCE_REFERENCED].usable);
         ck_assert(caps->sources[SOURCE_SIM].usable);
         ck_assert_int_eq(caps->best, SOURCE_REFERENCED);
-        ck_assert_ptr_nonnull(
-                strstr(caps->sources[SOURCE_IDLE].reason, "CONFIG_IDLE_PAGE_TRACKING"));
+        ck_assert_ptr_nonnull(strstr(caps->sources[SOURCE_IDLE].reason, "CONFIG_IDLE_PAGE_TRACKING"));
         ck_assert(!warns(caps, SOURCE_IDLE, "multi-generational"));
         capabilities_free(caps);
 

@@ -165,8 +165,7 @@ START_TEST(test_oneway) {
 }
 END_TEST
 
-/* The peer closes with our call unread: the kernel says "connection reset", which is closed, too.
- */
+/* The peer closes with our call unread: the kernel says "connection reset", which is closed. */
 START_TEST(test_reset) {
         _cleanup_(teardown) Fixture f;
 

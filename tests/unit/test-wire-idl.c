@@ -95,7 +95,10 @@ START_TEST(test_tables_differ) {
         static const Field other_type[] = { { "a", FIELD_INT }, { "b", FIELD_STRING }, FIELD_END };
         static const Field other_name[] = { { "a", FIELD_INT }, { "c", FIELD_INT }, FIELD_END };
         static const Field other_flag[] = {
-                {"a", FIELD_INT}, {"b", FIELD_INT, FIELD_NULLABLE}, FIELD_END};
+                { "a", FIELD_INT },
+                { "b", FIELD_INT, FIELD_NULLABLE },
+                FIELD_END,
+        };
         static const Field shorter[] = { { "a", FIELD_INT }, FIELD_END };
         static const Field table[] = { { "a", FIELD_INT }, { "b", FIELD_INT }, FIELD_END };
         static const Field other_value[] = { { "e", FIELD_ENUM, .values = colours }, FIELD_END };
@@ -201,41 +204,42 @@ START_TEST(test_own_interfaces) {
 END_TEST
 
 #define GOOD                                                                                       \
-        "\"flag\":true,\"number\":1,\"share\":0.5,\"text\":\"\",\"any\":{\"x\":[]},\"list\":[1,2],"   \
-        "\"map\":{\"k\":1},\"colour\":\"red\",\"colours\":[],\"inline\":{\"a\":1},"                 \
+        "\"flag\":true,\"number\":1,\"share\":0.5,\"text\":\"\",\"any\":{\"x\":[]},\"list\":[1,2],"\
+        "\"map\":{\"k\":1},\"colour\":\"red\",\"colours\":[],\"inline\":{\"a\":1},"                \
         "\"node\":{\"value\":1,\"all\":[{\"value\":2,\"all\":[]}]}"
 
 /* NULL: it fits. Later members override earlier ones: the parser is told to allow duplicates. */
 static const struct {
         const char *members, *path;
 } checks[] = {
-        {GOOD, NULL},
-        {GOOD ",\"maybe\":null,\"maybe_list\":null", NULL},
-        {GOOD ",\"maybe\":3,\"maybe_list\":[\"x\"]", NULL},
-        {GOOD ",\"share\":1", NULL},
-        {GOOD ",\"inline\":{\"a\":1,\"b\":\"d\"}", NULL},
-        {"\"flag\":true", "number"},
-        {GOOD ",\"flag\":null", "flag"},
-        {GOOD ",\"flag\":1", "flag"},
-        {GOOD ",\"number\":1.0", "number"},
-        {GOOD ",\"number\":\"1\"", "number"},
-        {GOOD ",\"share\":\"1\"", "share"},
-        {GOOD ",\"text\":1", "text"},
-        {GOOD ",\"any\":[]", "any"},
-        {GOOD ",\"maybe\":\"\"", "maybe"},
-        {GOOD ",\"list\":{}", "list"},
-        {GOOD ",\"list\":[1,\"2\"]", "list[1]"},
-        {GOOD ",\"list\":[null]", "list[0]"},
-        {GOOD ",\"map\":[]", "map"},
-        {GOOD ",\"map\":{\"k\":\"v\"}", "map.k"},
-        {GOOD ",\"colour\":\"blue\"", "colour"},
-        {GOOD ",\"colours\":[\"red\",\"blue\"]", "colours[1]"},
-        {GOOD ",\"inline\":{}", "inline.a"},
-        {GOOD ",\"inline\":{\"a\":1,\"x\":1}", "inline.x"},
-        {GOOD ",\"inline\":{\"a\":1,\"b\":\"x\"}", "inline.b"},
-        {GOOD ",\"node\":{\"value\":1,\"all\":[{\"value\":2,\"all\":[3]}]}", "node.all[0].all[0]"},
-        {GOOD ",\"other\":1", "other"},
-        {GOOD ",\"other\":null", "other"},
+        { GOOD, NULL },
+        { GOOD ",\"maybe\":null,\"maybe_list\":null", NULL },
+        { GOOD ",\"maybe\":3,\"maybe_list\":[\"x\"]", NULL },
+        { GOOD ",\"share\":1", NULL },
+        { GOOD ",\"inline\":{\"a\":1,\"b\":\"d\"}", NULL },
+        { "\"flag\":true", "number" },
+        { GOOD ",\"flag\":null", "flag" },
+        { GOOD ",\"flag\":1", "flag" },
+        { GOOD ",\"number\":1.0", "number" },
+        { GOOD ",\"number\":\"1\"", "number" },
+        { GOOD ",\"share\":\"1\"", "share" },
+        { GOOD ",\"text\":1", "text" },
+        { GOOD ",\"any\":[]", "any" },
+        { GOOD ",\"maybe\":\"\"", "maybe" },
+        { GOOD ",\"list\":{}", "list" },
+        { GOOD ",\"list\":[1,\"2\"]", "list[1]" },
+        { GOOD ",\"list\":[null]", "list[0]" },
+        { GOOD ",\"map\":[]", "map" },
+        { GOOD ",\"map\":{\"k\":\"v\"}", "map.k" },
+        { GOOD ",\"colour\":\"blue\"", "colour" },
+        { GOOD ",\"colours\":[\"red\",\"blue\"]", "colours[1]" },
+        { GOOD ",\"inline\":{}", "inline.a" },
+        { GOOD ",\"inline\":{\"a\":1,\"x\":1}", "inline.x" },
+        { GOOD ",\"inline\":{\"a\":1,\"b\":\"x\"}", "inline.b" },
+        { GOOD ",\"node\":{\"value\":1,\"all\":[{\"value\":2,\"all\":[3]}]}",
+          "node.all[0].all[0]" },
+        { GOOD ",\"other\":1", "other" },
+        { GOOD ",\"other\":null", "other" },
 };
 
 START_TEST(test_checks) {
