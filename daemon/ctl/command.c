@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 
 #include "base/macro.h"
-#include "report.h"
+#include "message.h"
 
 /* The command starts with the signals that a shell would give it, whatever we did to ours. */
 static void reset_signals(void) {

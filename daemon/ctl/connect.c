@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "private.h"
-#include "report.h"
+#include "message.h"
 
 static const char *socket_path(const char *path) {
         const char *env;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "report.h"
+#include "message.h"
 #include "verbs.h"
 
 typedef struct VerbInfo {

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "progress.h"
-#include "report.h"
+#include "message.h"
 
 /* A first window closes when it closes; do not ask much more often than it can. */
 #define RETRY_MIN (50 * NSEC_PER_MSEC)

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "option-values.h"
-#include "report.h"
+#include "message.h"
 
 typedef int (*OptionSet)(void *field, const char *value, char **ret_error);
 

@@ -15,7 +15,7 @@
 
 #include "base/error.h"
 #include "base/macro.h"
-#include "report.h"
+#include "message.h"
 
 /* The daemon's end, in the daemon. */
 #define CONNECTION_FD 3

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "report.h"
+#include "message.h"
 
 #define QUIET (2 * NSEC_PER_SEC)
 #define TERMINAL_INTERVAL (250 * NSEC_PER_MSEC)

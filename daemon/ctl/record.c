@@ -9,7 +9,7 @@
 
 #include "feed.h"
 #include "progress.h"
-#include "report.h"
+#include "message.h"
 #include "verbs.h"
 #include "view.h"
 

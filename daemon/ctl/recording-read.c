@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "recording-internal.h"
-#include "report.h"
+#include "message.h"
 
 static int damaged(const Recording *recording, uint64_t number, const char *what) {
         return fail(CTL_REFUSED, "%s is damaged: snapshot %" PRIu64 ": %s",

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "recording-internal.h"
-#include "report.h"
+#include "message.h"
 
 static const char schema[] =
         "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;"

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "report.h"
+#include "message.h"
 #include "view.h"
 
 #define ROWS_DEFAULT 16

@@ -18,7 +18,7 @@
 #include "live.h"
 #include "monitor-request.h"
 #include "progress.h"
-#include "report.h"
+#include "message.h"
 #include "run-summary.h"
 #include "verbs.h"
 

@@ -10,7 +10,7 @@
 
 #include "base/macro.h"
 #include "base/parse.h"
-#include "report.h"
+#include "message.h"
 
 #define WIDTH_DEFAULT 80
 #define WIDTH_LEAST 40

@@ -9,7 +9,7 @@
 #include "connect.h"
 #include "feed.h"
 #include "monitor-request.h"
-#include "report.h"
+#include "message.h"
 #include "view.h"
 
 /* What was printed must have arrived: a full disk behind a redirection is a failure. */

@@ -2,7 +2,7 @@
 /* What this kernel and these privileges allow, and what each missing thing costs. */
 #include <string.h>
 
-#include "report.h"
+#include "message.h"
 #include "view.h"
 
 static const char *text(json_t *object, const char *key) {

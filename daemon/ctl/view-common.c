@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "report.h"
+#include "message.h"
 #include "view.h"
 
 /* Enough checks to tell tenths of a percent apart. */

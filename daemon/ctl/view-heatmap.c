@@ -5,7 +5,7 @@
 #include <inttypes.h>
 
 #include "picture.h"
-#include "report.h"
+#include "message.h"
 #include "view.h"
 
 #define ROWS_DEFAULT 30

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 
 #include "base/stat.h"
-#include "report.h"
+#include "message.h"
 #include "view.h"
 
 static const nsec_t steps[] = {

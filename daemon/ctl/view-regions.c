@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "report.h"
+#include "message.h"
 #include "select.h"
 #include "view.h"
 

@@ -2,7 +2,7 @@
 /* The daemon and its monitors. */
 #include <inttypes.h>
 
-#include "report.h"
+#include "message.h"
 #include "view.h"
 
 static uint64_t number(json_t *object, const char *key) {

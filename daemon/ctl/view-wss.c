@@ -5,7 +5,7 @@
 #include <math.h>
 
 #include "base/stat.h"
-#include "report.h"
+#include "message.h"
 #include "view.h"
 
 static const double percents[] = { 0, 25, 50, 75, 95, 100 };

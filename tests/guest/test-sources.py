@@ -123,12 +123,11 @@ def referenced_sees_reads():
 
 
 def idle_tells_hot_from_cold():
-  """idle: half a minute's worth of hot and cold memory, by address"""
+  """idle: hot and cold memory told apart, by address"""
   recording = watch(HALF_HOT.format(time='6s'), '--source', 'idle', '--intervals', '25ms,500ms,5s', skip=3)
-  for snapshot in recording.snapshots(3):
-    hot, cold = (recording.hot_bytes(name, snapshot['id']) for name in ('hot', 'cold'))
-    want(hot > 14 * MIB, f'{hot / MIB:.1f} of 16 MiB hot')
-    want(cold < 4 * MIB, f'{cold / MIB:.1f} of 32 MiB cold memory called hot')
+  hot, cold = (median([recording.hot_bytes(name, s['id']) for s in recording.snapshots(3)]) for name in ('hot', 'cold'))
+  near(hot, 16 * MIB, 0.15)
+  want(cold < 2 * MIB, f'{cold / MIB:.1f} of 32 MiB cold memory called hot')
 
 
 def hugetlb_is_untrackable():
@@ -283,7 +282,7 @@ def trace():
       if match[1] == 'pwrite64':
         want(match[2].endswith('/page_idle/bitmap'), f'wrote to {match[2]}')
         traced['words'].append(popcount(match[3] or ''))
-  want(traced['runtime']['samples'] > 500, f'only {traced["runtime"]["samples"]} samples')
+  want(traced['runtime']['samples'] > 200, f'only {traced["runtime"]["samples"]} samples')
   return traced
 
 

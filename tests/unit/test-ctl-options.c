@@ -2,7 +2,7 @@
 /* The command line of udamonctl. */
 #include "base/clock.h"
 #include "options.h"
-#include "report.h"
+#include "message.h"
 #include "test-ctl.h"
 
 static Arguments parse(Verb verb, int expected, const char *const *words) {

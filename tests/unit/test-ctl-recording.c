@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 
 #include "recording.h"
-#include "report.h"
+#include "message.h"
 #include "test-ctl.h"
 
 static const ScriptedRegion regions[] = {

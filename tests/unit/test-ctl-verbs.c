@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "recording.h"
-#include "report.h"
+#include "message.h"
 #include "test-ctl.h"
 
 /* ---- the service ---- */

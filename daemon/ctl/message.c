@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What udamonctl says on standard error. */
-#include "report.h"
+#include "message.h"
 
 #include <stdarg.h>
 #include <stdio.h>
