@@ -120,6 +120,11 @@ static void log_ended(Engine *e, const Target *target) {
                             e->config.name, target->command, (int) target->pid);
 }
 
+/* (follow_exit_t) */
+static void on_exit_of(void *userdata, uint64_t target) {
+        (void) monitor_end_target(((Engine *) userdata)->monitor, target);
+}
+
 /* Targets that have gone are let go once their last window has been published. */
 static void drop_ended(Engine *e) {
         for (size_t i = monitor_n_targets(e->monitor); i > 0; i--) {
@@ -270,6 +275,23 @@ static int add_simulated(Engine *e) {
         return monitor_add_target(e->monitor, 0, "sim", space, &id);
 }
 
+static int thread_error(const Engine *e, pid_t pid, char **ret_error) {
+        _cleanup_(buffer_deinit) Buffer status = {};
+        const char *process = NULL;
+        char path[32];
+        ProcStat stat;
+
+        if (proc_stat_read(e->host.roots, pid, &stat) == 0 && stat.flags & PROC_STAT_KTHREAD)
+                return error_setf(ret_error, ENGINE_E_TARGET,
+                                  "process %d is a kernel thread: it has no memory of its own", (int) pid);
+
+        (void) snprintf(path, sizeof(path), "%d/status", (int) pid);
+        if (read_whole_at(e->host.roots->proc, path, 65536, &status) >= 0)
+                process = strstr(status.data, "\nTgid:\t");
+        return error_setf(ret_error, ENGINE_E_TARGET, "%d is a thread of process %d: watch that one", (int) pid,
+                          process ? atoi(process + strlen("\nTgid:\t")) : 0);
+}
+
 static int add_pid(Engine *e, const TargetConfig *spec, char **ret_error) {
         int pid = (int) spec->pid, r;
 
@@ -282,8 +304,8 @@ static int add_pid(Engine *e, const TargetConfig *spec, char **ret_error) {
                                   "no permission to look at process %d (that needs root, or CAP_SYS_PTRACE and "
                                   "CAP_SYS_ADMIN)", pid);
         case -EINVAL:
-                return error_setf(ret_error, ENGINE_E_TARGET,
-                                  "process %d is a kernel thread: it has no memory of its own", pid);
+        case -ENOENT: /* pidfd_open(2) takes no threads */
+                return thread_error(e, spec->pid, ret_error);
         }
         return r;
 }
@@ -438,6 +460,7 @@ static int start(Engine *e, char **ret_error) {
                 return r;
 
         follower_init(&e->follower, e->host.roots, e->config.targets, e->config.n_targets);
+        follower_watch_exits(&e->follower, e->host.event, on_exit_of, e);
         r = add_targets(e, ret_error);
         if (r != 0)
                 return r;

@@ -19,9 +19,20 @@ void follower_init(Follower *f, const RootFds *roots, const TargetConfig *specs,
         *f = (Follower) { .roots = roots, .specs = specs, .n_specs = n_specs };
 }
 
+void follower_watch_exits(Follower *f, sd_event *event, follow_exit_t on_exit, void *userdata) {
+        f->event = event;
+        f->on_exit = on_exit;
+        f->userdata = userdata;
+}
+
+static void followed_deinit(Followed *followed) {
+        sd_event_source_disable_unref(followed->exit);
+        pidref_close(&followed->ref);
+}
+
 void follower_deinit(Follower *f) {
         for (size_t i = 0; i < f->n_followed; i++)
-                pidref_close(&f->followed[i].ref);
+                followed_deinit(&f->followed[i]);
         free(f->followed);
         *f = (Follower) {};
 }
@@ -48,6 +59,29 @@ static int reserve_followed(Follower *f) {
         f->followed = followed;
         f->allocated = n;
         return 0;
+}
+
+static int on_pidfd(sd_event_source *s, int fd, uint32_t events, void *userdata) {
+        Follower *f = userdata;
+
+        (void) events;
+        (void) sd_event_source_set_enabled(s, SD_EVENT_OFF);
+        for (size_t i = 0; i < f->n_followed; i++)
+                if (f->followed[i].ref.fd == fd) {
+                        f->on_exit(f->userdata, f->followed[i].target);
+                        break;
+                }
+        return 0;
+}
+
+/* Without a watch the end is noticed all the same, by the next look at its memory. */
+static void watch_exit(Follower *f, Followed *followed) {
+        if (followed->ref.fd < 0 || !f->event)
+                return;
+        if (sd_event_add_io(f->event, &followed->exit, followed->ref.fd, EPOLLIN, on_pidfd, f) < 0)
+                return;
+        /* before the next sampling is due, which could take a reused pid for the old process */
+        (void) sd_event_source_set_priority(followed->exit, SD_EVENT_PRIORITY_IMPORTANT);
 }
 
 /* Offers a process; forgets about it where it has gone meanwhile or is another one by now. */
@@ -77,6 +111,7 @@ static int offer(Follower *f, const ProcStat *stat, bool children, bool named, f
                 .children = children,
                 .named = named,
         };
+        watch_exit(f, &f->followed[f->n_followed - 1]);
         return 0;
 }
 
@@ -87,6 +122,8 @@ int follower_add_pid(Follower *f, pid_t pid, bool children, follow_add_t add, vo
         r = proc_stat_read(f->roots, pid, &stat);
         if (r != 0)
                 return r;
+        if (is_followed(f, pid, stat.start_time))
+                return 0;
         return offer(f, &stat, children, true, add, userdata);
 }
 
@@ -244,7 +281,7 @@ void follower_forget(Follower *f, uint64_t target) {
 
         if (!followed)
                 return;
-        pidref_close(&followed->ref);
+        followed_deinit(followed);
         *followed = f->followed[--f->n_followed];
 }
 

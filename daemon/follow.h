@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <systemd/sd-event.h>
 
 #include "base/file.h"
 #include "base/pidref.h"
@@ -16,9 +17,16 @@ typedef struct Followed {
         uint32_t address_space; /* as last seen, to notice an exec */
         bool children;   /* whether what it forks is followed, too */
         bool named;      /* by pid or command; otherwise it is the child of one that is followed */
+        sd_event_source *exit; /* NULL where the kernel has no pidfds */
 } Followed;
 
+/* A followed process has ended: learned from its pidfd, so at once, and never fooled by a reused pid. */
+typedef void (*follow_exit_t)(void *userdata, uint64_t target);
+
 typedef struct Follower {
+        sd_event *event; /* borrowed */
+        follow_exit_t on_exit;
+        void *userdata;
         const RootFds *roots; /* borrowed */
         const TargetConfig *specs; /* borrowed */
         size_t n_specs;
@@ -35,6 +43,10 @@ typedef int (*follow_add_t)(void *userdata, const PidRef *ref, const ProcStat *s
                             uint64_t *ret_target);
 
 void follower_init(Follower *follower, const RootFds *roots, const TargetConfig *specs, size_t n_specs);
+
+/* Tells of exits from now on. */
+void follower_watch_exits(Follower *follower, sd_event *event, follow_exit_t on_exit, void *userdata);
+
 void follower_deinit(Follower *follower);
 
 /* Looks for processes named by command that are not followed yet: reads all of /proc. 0 or -errno. */
@@ -43,7 +55,7 @@ int follower_scan_commands(Follower *follower, follow_add_t add, void *userdata)
 /* Looks for children of what is followed. 0 or -errno. */
 int follower_scan_children(Follower *follower, follow_add_t add, void *userdata);
 
-/* Follows one process by pid. 0, PIDREF_E_GONE, what add returned, or -errno. */
+/* Follows one process by pid; one that is followed already is followed once. 0, PIDREF_E_GONE, what add returned, or -errno. */
 int follower_add_pid(Follower *follower, pid_t pid, bool children, follow_add_t add, void *userdata);
 
 /* Forgets the process behind a target. */

@@ -2,6 +2,7 @@
 /* All monitors of the daemon. */
 #include "manager.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -49,6 +50,10 @@ static int make_name(const Manager *m, MonitorConfig *config) {
         if (r < 0)
                 return -ENOMEM;
 
+        /* a command may have any bytes in its name */
+        for (char *c = base; *c; c++)
+                if (!isgraph((unsigned char) *c) || (c == base && *c == '-'))
+                        *c = '_';
         name = strdup(base);
         for (unsigned i = 2; name && manager_find(m, name); i++) {
                 free(TAKE_PTR(name));
@@ -68,7 +73,7 @@ static void on_snapshot(Engine *engine, void *userdata) {
 }
 
 static void on_finished(Engine *engine, void *userdata) {
-        subscribers_end(&((Manager *) userdata)->subscribers, engine);
+        subscribers_finish(&((Manager *) userdata)->subscribers, engine);
 }
 
 int manager_start(Manager *m, MonitorConfig *config, Engine **ret, char **ret_error) {

@@ -7,6 +7,7 @@
 #include <limits.h>
 
 #include "base/error.h"
+#include "monitor/adapt.h"
 
 static const Field target_fields[] = {
         { .name = "pid", .type = FIELD_INT, .flags = FIELD_NULLABLE },
@@ -58,6 +59,9 @@ const Field request_optional_name_fields[] = {
 
 #define NAME_LENGTH_MAX 64
 
+/* proc(5): comm is cut to TASK_COMM_LEN with its NUL. */
+#define COMMAND_LENGTH_MAX 15
+
 /* A name is typed in shells and shown in tables. */
 static bool name_is_valid(const char *name) {
         static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+:@/";
@@ -76,6 +80,10 @@ static int read_target(const json_t *object, TargetConfig *ret, char **ret_error
                 return error_setf(ret_error, REQUEST_E_INVALID, "no process has the pid %" PRId64, pid);
         if (command && !*command)
                 return error_setf(ret_error, REQUEST_E_INVALID, "the command is empty");
+        if (command && strlen(command) > COMMAND_LENGTH_MAX)
+                return error_setf(ret_error, REQUEST_E_INVALID,
+                                  "no process has the command '%s': the kernel keeps %d characters of a name", command,
+                                  COMMAND_LENGTH_MAX);
 
         *ret = (TargetConfig) {
                 .pid = (pid_t) pid,
@@ -176,7 +184,7 @@ static int replace_string(char **to, const char *from) {
         return 0;
 }
 
-static int read_strings(const json_t *context, MonitorConfig *config) {
+static int read_strings(const json_t *context, MonitorConfig *config, char **ret_error) {
         int r;
 
         r = replace_string(&config->source, field_string(context, "source", NULL));
@@ -184,6 +192,8 @@ static int read_strings(const json_t *context, MonitorConfig *config) {
                 r = replace_string(&config->policy, field_string(context, "policy", NULL));
         if (r == 0)
                 r = replace_string(&config->sim_pattern, field_string(context, "sim_pattern", NULL));
+        if (r == 0 && !adapt_policy_by_name(config->policy))
+                r = error_setf(ret_error, REQUEST_E_INVALID, "there is no policy '%s'", config->policy);
         return r;
 }
 
@@ -214,7 +224,7 @@ int request_start(const json_t *parameters, MonitorConfig *ret, const char **ret
                 free(TAKE_PTR(config.name));
 
         *ret_field = "context";
-        r = read_strings(context, &config);
+        r = read_strings(context, &config, ret_error);
         if (r == 0)
                 r = read_unsigned(context, "seed", INT64_MAX, &config.seed, ret_error);
         if (r == 0)

@@ -12,142 +12,197 @@ struct Subscriber {
         Subscriber *next;
         Engine *engine;
         ControlStream *stream;
-        nsec_t last; /* when something was sent last */
+        Snapshot *sending; /* NULL: none is under way */
+        size_t part;       /* of it, to be sent next */
+        bool last;         /* after this snapshot the stream ends */
+        nsec_t sent;       /* when something was sent last */
 };
 
 /* Varlink clients give up after 45 s without a message: before that, the last snapshot comes again. */
 #define HEARTBEAT_AFTER (25 * NSEC_PER_SEC)
-#define HEARTBEAT_INTERVAL (5 * NSEC_PER_SEC)
 
-static void unlink_subscriber(Subscriber *subscriber) {
+/* Parts of a large snapshot wait for the reader; so often it is seen whether he has read. */
+#define PUMP_INTERVAL (20 * NSEC_PER_MSEC)
+#define REST_INTERVAL (5 * NSEC_PER_SEC)
+
+static void forget(Subscriber *subscriber) {
         Subscriber **link = &subscriber->list->first;
 
         while (*link != subscriber)
                 link = &(*link)->next;
         *link = subscriber->next;
-}
-
-static void on_closed(void *userdata) {
-        Subscriber *subscriber = userdata;
-
-        unlink_subscriber(subscriber);
+        snapshot_unref(subscriber->sending);
         free(subscriber);
 }
 
-/* All parts of a snapshot, or none where the peer is behind. */
-static int send_snapshot(Subscriber *subscriber, bool last) {
-        const Snapshot *snapshot = monitor_snapshot(engine_monitor(subscriber->engine));
-        size_t parts = report_snapshot_parts(snapshot);
-        int r = 0;
-
-        for (size_t part = 0; part < parts && r == 0; part++) {
-                report_snapshot(control_stream_begin(subscriber->stream), subscriber->engine, snapshot, part);
-                r = control_stream_end(subscriber->stream, !last || part + 1 < parts);
-        }
-        subscriber->last = clock_nsec(CLOCK_MONOTONIC);
-        return r;
+static void on_closed(void *userdata) {
+        forget(userdata);
 }
 
 static void drop(Subscriber *subscriber) {
-        control_stream_close(subscriber->stream);
-        on_closed(subscriber);
-}
-
-static void offer(Subscriber *subscriber) {
-        if (!control_stream_ready(subscriber->stream))
-                return; /* it misses this one; `sequence` tells it */
-        if (send_snapshot(subscriber, false) == 0)
-                return;
-
         log_warning("monitor '%s': a reader of its snapshots was too slow and is dropped",
                     engine_config(subscriber->engine)->name);
-        drop(subscriber);
+        control_stream_close(subscriber->stream);
+        forget(subscriber);
 }
 
-static void end(Subscriber *subscriber) {
-        const char *name = engine_config(subscriber->engine)->name;
+/* Sends the next part. Returns whether the subscriber is still there. */
+static bool send_part(Subscriber *s) {
+        bool final = s->part + 1 == report_snapshot_parts(s->sending);
         int r;
 
-        if (monitor_snapshot(engine_monitor(subscriber->engine)))
-                r = send_snapshot(subscriber, true);
+        report_snapshot(control_stream_begin(s->stream), s->engine, s->sending, s->part);
+        r = control_stream_end(s->stream, !s->last || !final);
+        if (r != 0) {
+                drop(s);
+                return false;
+        }
+
+        s->sent = clock_nsec(CLOCK_MONOTONIC);
+        s->part++;
+        if (!final)
+                return true;
+        s->sending = snapshot_unref(s->sending);
+        if (!s->last)
+                return true;
+        forget(s);
+        return false;
+}
+
+/* Sends what the reader keeps up with; the timer comes back for the rest. */
+static void pump(Subscriber *s) {
+        while (s->sending && control_stream_ready(s->stream))
+                if (!send_part(s))
+                        return;
+        if (s->sending)
+                (void) sd_event_source_set_time_relative(s->list->timer, PUMP_INTERVAL / NSEC_PER_USEC);
+}
+
+/* A reader that has not got all of the last one yet misses this one; `sequence` tells him. */
+static void offer(Subscriber *s) {
+        if (s->sending || !control_stream_ready(s->stream))
+                return;
+        s->sending = snapshot_ref(monitor_snapshot(engine_monitor(s->engine)));
+        s->part = 0;
+        pump(s);
+}
+
+/* The end of a stream without any snapshot. */
+static void end_empty(Subscriber *s) {
+        json_t *parameters = json_pack("{s:s,s:i}", "name", engine_config(s->engine)->name, "wait_ns", 0);
+
+        if (control_stream_error(s->stream, UDAMON_ERROR("NoSnapshotYet"), parameters) == 0)
+                forget(s);
         else
-                r = control_stream_error(subscriber->stream, UDAMON_ERROR("NoSnapshotYet"),
-                                         json_pack("{s:s,s:i}", "name", name, "wait_ns", 0));
-        if (r == 0)
-                on_closed(subscriber);
+                drop(s);
+}
+
+/* The last word, at the reader's pace. */
+static void finish(Subscriber *s) {
+        s->last = true;
+        if (s->sending)
+                return;
+        if (monitor_snapshot(engine_monitor(s->engine)))
+                offer(s);
         else
-                drop(subscriber);
+                end_empty(s);
 }
 
 int subscribers_add(Subscribers *subscribers, Engine *engine, ControlCall *call) {
-        Subscriber *subscriber;
+        Subscriber *s;
         int r;
 
-        subscriber = calloc(1, sizeof(*subscriber));
-        if (!subscriber)
+        s = calloc(1, sizeof(*s));
+        if (!s)
                 return -ENOMEM;
 
-        r = control_stream_open(call, on_closed, subscriber, &subscriber->stream);
+        r = control_stream_open(call, on_closed, s, &s->stream);
         if (r != 0) {
-                free(subscriber);
+                free(s);
                 return r;
         }
 
-        subscriber->list = subscribers;
-        subscriber->engine = engine;
-        subscriber->last = clock_nsec(CLOCK_MONOTONIC);
-        subscriber->next = subscribers->first;
-        subscribers->first = subscriber;
+        s->list = subscribers;
+        s->engine = engine;
+        s->sent = clock_nsec(CLOCK_MONOTONIC);
+        s->next = subscribers->first;
+        subscribers->first = s;
 
         if (engine_state(engine) > ENGINE_RUNNING)
-                end(subscriber);
+                finish(s);
         else if (monitor_snapshot(engine_monitor(engine)))
-                offer(subscriber);
+                offer(s);
         return 0;
 }
 
-void subscribers_publish(Subscribers *subscribers, Engine *engine) {
+/* Calls `act` for each subscriber of one engine; it may take that one away. */
+static void for_each(Subscribers *subscribers, const Engine *engine, void (*act)(Subscriber *s)) {
         for (Subscriber *s = subscribers->first, *next; s; s = next) {
                 next = s->next;
                 if (s->engine == engine)
-                        offer(s);
+                        act(s);
         }
+}
+
+void subscribers_publish(Subscribers *subscribers, Engine *engine) {
+        for_each(subscribers, engine, offer);
+}
+
+void subscribers_finish(Subscribers *subscribers, Engine *engine) {
+        for_each(subscribers, engine, finish);
+}
+
+/* The engine goes at once: whatever fits into the queue is sent now. */
+static void end(Subscriber *s) {
+        s->last = true;
+        if (!s->sending) {
+                s->sending = snapshot_ref(monitor_snapshot(engine_monitor(s->engine)));
+                s->part = 0;
+        }
+        if (!s->sending) {
+                end_empty(s);
+                return;
+        }
+        while (send_part(s))
+                ;
 }
 
 void subscribers_end(Subscribers *subscribers, Engine *engine) {
-        for (Subscriber *s = subscribers->first, *next; s; s = next) {
-                next = s->next;
-                if (s->engine == engine)
-                        end(s);
-        }
+        for_each(subscribers, engine, end);
 }
 
-static int on_heartbeat(sd_event_source *source, uint64_t usec, void *userdata) {
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         Subscribers *subscribers = userdata;
         nsec_t now = clock_nsec(CLOCK_MONOTONIC);
         int r;
 
         (void) usec;
+        r = sd_event_source_set_time_relative(source, REST_INTERVAL / NSEC_PER_USEC);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        if (r < 0)
+                return r;
+
         for (Subscriber *s = subscribers->first, *next; s; s = next) {
                 next = s->next;
-                if (now - s->last >= HEARTBEAT_AFTER && monitor_snapshot(engine_monitor(s->engine)))
+                if (s->sending)
+                        pump(s);
+                else if (now - s->sent >= HEARTBEAT_AFTER)
                         offer(s);
         }
-
-        r = sd_event_source_set_time_relative(source, HEARTBEAT_INTERVAL / NSEC_PER_USEC);
-        return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        return 0;
 }
 
 int subscribers_init(Subscribers *subscribers, sd_event *event) {
         int r;
 
         *subscribers = (Subscribers) {};
-        r = sd_event_add_time_relative(event, &subscribers->heartbeat, CLOCK_MONOTONIC,
-                                       HEARTBEAT_INTERVAL / NSEC_PER_USEC, 0, on_heartbeat, subscribers);
+        r = sd_event_add_time_relative(event, &subscribers->timer, CLOCK_MONOTONIC, REST_INTERVAL / NSEC_PER_USEC, 0,
+                                       on_timer, subscribers);
         return r < 0 ? r : 0;
 }
 
 void subscribers_deinit(Subscribers *subscribers) {
         assert(!subscribers->first);
-        subscribers->heartbeat = sd_event_source_disable_unref(subscribers->heartbeat);
+        subscribers->timer = sd_event_source_disable_unref(subscribers->timer);
 }

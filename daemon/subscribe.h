@@ -11,7 +11,7 @@ typedef struct Subscriber Subscriber;
 
 typedef struct Subscribers {
         Subscriber *first;
-        sd_event_source *heartbeat;
+        sd_event_source *timer;
 } Subscribers;
 
 int subscribers_init(Subscribers *subscribers, sd_event *event);
@@ -24,6 +24,9 @@ int subscribers_add(Subscribers *subscribers, Engine *engine, ControlCall *call)
 /* Sends the engine's latest snapshot to all that read it and keep up. */
 void subscribers_publish(Subscribers *subscribers, Engine *engine);
 
-/* The engine has finished or is about to go: a last reply to each (its latest snapshot once more), and
- * the streams end. */
+/* The engine has finished: the latest snapshot once more to each, at the reader's pace, and the streams
+ * end. */
+void subscribers_finish(Subscribers *subscribers, Engine *engine);
+
+/* The engine is about to go: the same, but now. */
 void subscribers_end(Subscribers *subscribers, Engine *engine);

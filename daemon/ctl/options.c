@@ -254,7 +254,8 @@ static int check_combinations(const Arguments *args) {
                             "--aggregate is shorter than --sample: no window could hold a sample");
         if (args->verb == VERB_RUN && (!args->command || !args->command[0]))
                 return fail(CTL_USAGE, "run: no command; try 'udamonctl run -- COMMAND ARGUMENTS'");
-        if (args->verb == VERB_START && m->n_pids + m->n_commands == 0)
+        if (args->verb == VERB_START && m->n_pids + m->n_commands == 0 &&
+            !(m->source && streq(m->source, "sim")))
                 return fail(CTL_USAGE,
                             "start: what is to be watched? Give --pid PID or --command NAME");
         if (args->verb == VERB_STOP && !args->operand)

@@ -67,8 +67,22 @@ static int keep_context(Run *run, json_t *monitor) {
         return r != 0 ? r : recording_set_meta(run->recording, "command", run->args->command[0]);
 }
 
+#define NAME_LENGTH_MAX 64
+
+/* A monitor's name from that of the command, which may have any characters. */
+static void name_of_command(const char *command, char name[static NAME_LENGTH_MAX + 1]) {
+        static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+:@";
+        const char *slash = strrchr(command, '/');
+
+        (void) snprintf(name, NAME_LENGTH_MAX + 1, "%s", slash && slash[1] ? slash + 1 : command);
+        for (char *c = name; *c; c++)
+                if (!strchr(good, *c) || (c == name && *c == '-'))
+                        *c = '_';
+}
+
 /* Any failure before the command runs is one of `run`. */
 static int start_monitor(Run *run) {
+        char derived[NAME_LENGTH_MAX + 1];
         _cleanup_json_ json_t *reply = NULL;
         MonitorOptions options = run->args->monitor;
         json_t *name;
@@ -87,9 +101,8 @@ static int start_monitor(Run *run) {
                                                        : AGGREGATE_DEFAULT;
         options.pids[options.n_pids++] = run->command.pid;
         if (!options.name) {
-                const char *slash = strrchr(run->args->command[0], '/');
-
-                options.name = slash && slash[1] ? slash + 1 : run->args->command[0];
+                name_of_command(run->args->command[0], derived);
+                options.name = derived;
         }
         r = monitor_request(&run->connection, &options, &reply);
         if (r != 0)

@@ -167,6 +167,6 @@ void pidref_close(PidRef *ref) {
 bool pidref_alive(const PidRef *ref, const RootFds *roots) {
         ProcStat stat;
 
-        return proc_stat_read(roots, ref->pid, &stat) == 0 && !state_is_dead(stat.state) &&
-               stat.start_time == ref->start_time;
+        return !pidfd_has_exited(ref->fd) && proc_stat_read(roots, ref->pid, &stat) == 0 &&
+               !state_is_dead(stat.state) && stat.start_time == ref->start_time;
 }

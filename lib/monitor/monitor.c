@@ -27,6 +27,7 @@ struct Monitor {
         nsec_t next_update;
         uint32_t windows_since_tuning;
         bool had_targets; /* at the end of the last step */
+        bool was_running; /* one of them at least */
 
         uint64_t sequence;
         Snapshot *snapshot;
@@ -136,6 +137,17 @@ int monitor_remove_target(Monitor *m, uint64_t id) {
         target_free(m->targets[i]);
         memmove(&m->targets[i], &m->targets[i + 1], (m->n_targets - i - 1) * sizeof(*m->targets));
         m->n_targets--;
+        return 0;
+}
+
+int monitor_end_target(Monitor *m, uint64_t id) {
+        size_t i = find_target(m, id);
+
+        if (i == m->n_targets)
+                return -ENOENT;
+
+        m->targets[i]->state = TARGET_ENDED;
+        m->targets[i]->n_samples = 0;
         return 0;
 }
 
@@ -346,10 +358,10 @@ static bool any_running(const Monitor *m) {
 
 /* Ticks do not fall exactly on the end of a window: the nearest one closes it. When the last target
  * has ended, what the open window learned is the last that can be told. */
-static bool window_is_over(const Monitor *m, nsec_t now, bool was_running) {
+static bool window_is_over(const Monitor *m, nsec_t now) {
         if (now + m->attrs.sample / 2 >= m->window_start + m->attrs.aggregate)
                 return true;
-        return was_running && !any_running(m);
+        return m->was_running && !any_running(m);
 }
 
 static void schedule(Monitor *m, nsec_t now) {
@@ -363,7 +375,6 @@ static void schedule(Monitor *m, nsec_t now) {
 }
 
 int monitor_step(Monitor *m, nsec_t now, nsec_t *ret_next) {
-        bool was_running = any_running(m);
         int r = 0;
 
         if (now < m->deadline) {
@@ -380,7 +391,7 @@ int monitor_step(Monitor *m, nsec_t now, nsec_t *ret_next) {
         }
 
         r = check_samples(m);
-        if (r == 0 && m->n_targets > 0 && window_is_over(m, now, was_running))
+        if (r == 0 && m->n_targets > 0 && window_is_over(m, now))
                 r = close_window(m, now);
         if (r == 0)
                 r = update_targets(m, now);
@@ -390,6 +401,7 @@ int monitor_step(Monitor *m, nsec_t now, nsec_t *ret_next) {
                 return r;
 
         m->had_targets = m->n_targets > 0;
+        m->was_running = any_running(m);
         m->counters.ticks++;
         schedule(m, now);
         *ret_next = m->deadline;

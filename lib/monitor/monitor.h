@@ -31,6 +31,9 @@ int monitor_add_target(Monitor *monitor, pid_t pid, const char *command, Space *
 /* 0, or -ENOENT. What it taught is gone with it. */
 int monitor_remove_target(Monitor *monitor, uint64_t id);
 
+/* Its process has ended: what the open window learned is published at the next tick. -ENOENT. */
+int monitor_end_target(Monitor *monitor, uint64_t id);
+
 size_t monitor_n_targets(const Monitor *monitor);
 const Target *monitor_target(const Monitor *monitor, size_t i);
 /* The command name of a target changes with exec. */

@@ -10,7 +10,8 @@ import sqlite3
 import sys
 from dataclasses import dataclass
 
-import truth as truth_log
+sys.dont_write_bytecode = True
+import truth as truth_log  # noqa: E402
 
 MIB = 1024 * 1024
 SECOND = 1_000_000_000

@@ -13,6 +13,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'bench'))
+sys.dont_write_bytecode = True
 import score  # noqa: E402
 import truth as truth_log  # noqa: E402
 

@@ -3,6 +3,8 @@
 
 A test is run as TEST.py UDAMOND UDAMONCTL MAPPER [unittest's arguments]. Exit status 0, 1, or 77 when all was skipped.
 """
+import ctypes
+import faulthandler
 import json
 import os
 import re
@@ -33,6 +35,11 @@ def wait_for(condition, what='it', seconds=None):
     if time.monotonic() > deadline:
       raise AssertionError(f'waited in vain for {what}')
     time.sleep(0.02)
+
+
+def die_with_us():
+  """For a child between fork and exec: it does not outlive the test, however that ends."""
+  ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def read(path, mode='r'):
@@ -144,7 +151,8 @@ class Daemon:
     self.log_path = tempfile.mktemp(prefix='log-', dir=directory)
     with open(self.log_path, 'wb') as log:
       self.process = subprocess.Popen([*prefix, udamond, '--socket', self.socket, *arguments], stdout=log, stderr=log,
-                                      stdin=subprocess.DEVNULL, env={**os.environ, **(environment or {})})
+                                      stdin=subprocess.DEVNULL, env={**os.environ, **(environment or {})},
+                                      preexec_fn=die_with_us)
     self.pid = self.process.pid
     self.expected_status = 0
     if wait:
@@ -196,6 +204,13 @@ class Case(unittest.TestCase):
     daemon = Daemon(self.directory, *arguments, **options)
     self.daemons.append(daemon)
     return daemon
+
+  def link_to(self, daemon):
+    """A connection for the whole test, and the only one that there is by now."""
+    link = daemon.connect()
+    self.addCleanup(link.close)
+    wait_for(lambda: link.call('GetStatus')['runtime']['clients'] == 1, 'the end of other connections')
+    return link
 
   def end_daemons(self):
     for daemon in self.daemons:
@@ -288,6 +303,7 @@ def main():
   os.environ.pop('NOTIFY_SOCKET', None)
   os.environ.pop('JOURNAL_STREAM', None)
   os.environ.pop('NO_COLOR', None)
+  faulthandler.dump_traceback_later(400 if sanitized else 120, exit=True)
   program = unittest.main(argv=[sys.argv[0], *sys.argv[4:]], exit=False, verbosity=2)
   result = program.result
   if result.skipped and len(result.skipped) == result.testsRun:

@@ -13,10 +13,13 @@
 
 #define PAGE ((size_t) 4096)
 
-static volatile sig_atomic_t wanted;
+static volatile sig_atomic_t forks, execs;
 
 static void on_signal(int number) {
-        wanted = number;
+        if (number == SIGUSR1)
+                execs++;
+        else
+                forks++;
 }
 
 /* One write() for one line: several processes share the pipe. */
@@ -53,6 +56,7 @@ static void touch(char *memory, size_t size) {
  * the same. SIGUSR1: becomes PROGRAM. Every process says its pid. */
 static int hold(size_t size, char **program) {
         char *memory = map(size, PROT_READ | PROT_WRITE);
+        int forked = 0;
 
         (void) signal(SIGUSR1, on_signal);
         (void) signal(SIGUSR2, on_signal);
@@ -62,16 +66,16 @@ static int hold(size_t size, char **program) {
         for (;;) {
                 touch(memory, size);
                 nap(20);
-                if (wanted == SIGUSR2 && fork() == 0) {
+                if (forks > forked && ++forked && fork() == 0) {
+                        forked = forks;
                         (void) prctl(PR_SET_PDEATHSIG, 0);
                         say("pid", getpid());
                 }
-                if (wanted == SIGUSR1 && program[0]) {
+                if (execs > 0 && program[0]) {
                         (void) execv(program[0], program);
                         perror(program[0]);
                         return 1;
                 }
-                wanted = 0;
         }
 }
 

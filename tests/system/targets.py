@@ -28,8 +28,7 @@ class Targets(Case):
   def setUp(self):
     super().setUp()
     self.server = self.daemon('--log-level', 'debug')
-    self.link = self.server.connect()
-    self.addCleanup(self.link.close)
+    self.link = self.link_to(self.server)
 
   def child(self, process):
     """Lets a mapper fork, and returns the pid of the child."""
