@@ -203,12 +203,12 @@ static void respect_cost(Engine *e, nsec_t cost) {
 
 static int on_step(sd_event_source *s, uint64_t usec, void *userdata) {
         Engine *e = userdata;
-        nsec_t next, cpu = clock_nsec(CLOCK_THREAD_CPUTIME_ID);
+        nsec_t next, cpu = clock_cpu_nsec(CPU_TIME_THREAD);
         int r;
 
         (void) usec;
         r = monitor_step(e->monitor, clock_nsec(CLOCK_MONOTONIC), &next);
-        respect_cost(e, clock_nsec(CLOCK_THREAD_CPUTIME_ID) - cpu);
+        respect_cost(e, clock_cpu_nsec(CPU_TIME_THREAD) - cpu);
         if (r >= 0 && monitor_n_targets(e->monitor) > 0) {
                 /* round up: a wake-up just before the deadline would do nothing */
                 r = sd_event_source_set_time(s, (next + NSEC_PER_USEC - 1) / NSEC_PER_USEC);

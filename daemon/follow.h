@@ -55,7 +55,8 @@ int follower_scan_commands(Follower *follower, follow_add_t add, void *userdata)
 /* Looks for children of what is followed. 0 or -errno. */
 int follower_scan_children(Follower *follower, follow_add_t add, void *userdata);
 
-/* Follows one process by pid; one that is followed already is followed once. 0, PIDREF_E_GONE, what add returned, or -errno. */
+/* Follows one process by pid; one that is followed already is followed once. 0, PIDREF_E_GONE, what add
+ * returned, or -errno. */
 int follower_add_pid(Follower *follower, pid_t pid, bool children, follow_add_t add, void *userdata);
 
 /* Forgets the process behind a target. */

@@ -75,7 +75,7 @@ static int get_status(ControlCall *call, json_t *parameters, void *userdata) {
                 writer_open_object(w, "runtime");
                 writer_int(w, "pid", getpid());
                 writer_uint(w, "uptime_ns", clock_nsec(CLOCK_MONOTONIC) - c->started);
-                writer_uint(w, "cpu_ns", clock_nsec(CLOCK_PROCESS_CPUTIME_ID));
+                writer_uint(w, "cpu_ns", clock_cpu_nsec(CPU_TIME_PROCESS));
                 writer_uint(w, "resident_bytes", own_resident(c->manager));
                 writer_uint(w, "clients", control_n_connections(c->control));
                 writer_open_array(w, "monitors");

@@ -258,8 +258,10 @@ int set_command(void *field, const char *value, char **ret_error) {
         if (monitor->n_commands == PIDS_MAX)
                 return error_setf(ret_error, -EINVAL, "at most %d names", PIDS_MAX);
         if (strlen(value) > COMMAND_LENGTH_MAX)
-                return error_setf(ret_error, -EINVAL, "'%s' is longer than the %d characters that the kernel keeps of a "
-                                                      "command's name (see /proc/PID/comm)", value, COMMAND_LENGTH_MAX);
+                return error_setf(ret_error, -EINVAL,
+                                  "'%s' is longer than the %d characters that the kernel keeps of a "
+                                  "command's name (see /proc/PID/comm)",
+                                  value, COMMAND_LENGTH_MAX);
         monitor->commands[monitor->n_commands++] = value;
         return 0;
 }

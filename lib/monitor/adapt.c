@@ -13,6 +13,25 @@ const AdaptPolicy *adapt_policy_by_name(const char *name) {
         return NULL;
 }
 
+/* splitmix64's finalizer: every bit of the result depends on every bit of the block's number. */
+static uint64_t hash_block(uint64_t block, uint64_t salt) {
+        uint64_t z = block ^ salt;
+
+        z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+        z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+        return z ^ (z >> 31);
+}
+
+uint64_t adapt_sample_page(const AdaptContext *context, const Region *region) {
+        uint64_t addr = region->start + rng_below(context->rng, region_size(region));
+        uint64_t block = addr / (SAMPLE_BLOCK * PAGE_SIZE_MIN);
+        uint64_t page = block * SAMPLE_BLOCK + hash_block(block, context->salt) % SAMPLE_BLOCK;
+
+        addr = addr / PAGE_SIZE_MIN * PAGE_SIZE_MIN;
+        page *= PAGE_SIZE_MIN;
+        return page >= region->start && page < region->end ? page : MAX(addr, region->start);
+}
+
 size_t adapt_count_regions(const AdaptContext *context) {
         size_t n = 0;
 

@@ -13,6 +13,7 @@ typedef struct AdaptContext {
         const MonitorAttrs *attrs;
         Granularity granularity;
         Rng *rng;
+        uint64_t salt; /* of this monitor: chooses the pages that stand for their block */
         Target **targets;
         size_t n_targets;
         nsec_t now;
@@ -46,6 +47,14 @@ extern const AdaptPolicy ADAPT_CLASSIC;
 
 /* By name; NULL where there is none. */
 const AdaptPolicy *adapt_policy_by_name(const char *name);
+
+/* A page of the region to sample. Of every aligned block of SAMPLE_BLOCK pages one page, chosen by chance
+ * once and for all, stands for the others: so few pages ever carry the mark of having been sampled.
+ * That bounds the cost, for the kernel looks at every marked page that shares a word of its bitmap
+ * with the one that is asked for, and a cold page keeps its mark. Where the block's page lies outside
+ * of the region, at its edges, any page is taken. */
+#define SAMPLE_BLOCK UINT64_C(16)
+uint64_t adapt_sample_page(const AdaptContext *context, const Region *region);
 
 /* The largest size a region may have: attrs->max_region_size, else total / min_regions. */
 uint64_t adapt_size_limit(const AdaptContext *context);

@@ -45,7 +45,7 @@ static int classic_draw_pages(AdaptContext *context, Target *target) {
                 const Region *region = &target->list.regions[i];
 
                 target->samples[i] = (Sample) {
-                        .addr = region->start + rng_below(context->rng, region_size(region)),
+                        .addr = adapt_sample_page(context, region),
                         .region = (uint32_t) i,
                 };
         }

@@ -15,6 +15,7 @@ struct Monitor {
         void *policy_state;
         Source *source;
         Rng rng;
+        uint64_t salt;
 
         Target **targets;
         size_t n_targets;
@@ -60,6 +61,7 @@ int monitor_new(const MonitorAttrs *attrs, const AdaptPolicy *policy, Source *so
         m->tick = m->deadline = m->window_start = now;
         m->next_update = now + attrs->update;
         rng_init(&m->rng, seed);
+        m->salt = rng_next(&m->rng);
 
         if (policy->new_state) {
                 m->policy_state = policy->new_state();
@@ -175,6 +177,7 @@ static AdaptContext adapt_context(Monitor *m, nsec_t now) {
                 .attrs = &m->attrs,
                 .granularity = m->source->ops->granularity,
                 .rng = &m->rng,
+                .salt = m->salt,
                 .targets = m->targets,
                 .n_targets = m->n_targets,
                 .now = now,

@@ -209,8 +209,12 @@ class Case(unittest.TestCase):
     """A connection for the whole test, and the only one that there is by now."""
     link = daemon.connect()
     self.addCleanup(link.close)
-    wait_for(lambda: link.call('GetStatus')['runtime']['clients'] == 1, 'the end of other connections')
+    self.wait_alone(link)
     return link
+
+  def wait_alone(self, link):
+    """Until the daemon has seen the end of all other connections: then its descriptors can be counted."""
+    wait_for(lambda: link.call('GetStatus')['runtime']['clients'] == 1, 'the end of other connections')
 
   def end_daemons(self):
     for daemon in self.daemons:

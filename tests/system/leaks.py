@@ -25,6 +25,7 @@ class Leaks(Case):
     # the first hundreds fill caches and arenas
     for _ in range(CYCLES // 2):
       cycle()
+    self.wait_alone(self.link)
     fds, before = descriptors(self.server.pid), rss(self.server)
     for _ in range(CYCLES):
       cycle()
@@ -74,6 +75,7 @@ class Leaks(Case):
           pass
     for _ in range(200):
       cycle()
+    self.wait_alone(self.link)
     fds, before = descriptors(self.server.pid), rss(self.server)
     for _ in range(500):
       cycle()
@@ -89,6 +91,7 @@ class Leaks(Case):
     # more than 200 of them in a second wait for the next one
     for _ in range(300):
       cycle()
+    self.wait_alone(self.link)
     fds, before = descriptors(self.server.pid), rss(self.server)
     for _ in range(CYCLES):
       cycle()

@@ -13,7 +13,9 @@ import harness
 from harness import REAL, SIM, Case, Error, descriptors, main, needs_root, read, status, wait_for, write
 
 IDL = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../daemon/io.udamon.monitor.varlink')
-LARGE = {**SIM, 'min_regions': 9000, 'max_regions': 10000, 'sample_ns': 100_000_000, 'aggregate_ns': 300_000_000}
+
+
+MANY = 9000  # regions: more than fit into one reply
 
 
 class Protocol(Case):
@@ -25,7 +27,10 @@ class Protocol(Case):
 
   def start(self, name='demo', **context):
     self.link.start(name, **{**SIM, **context})
-    return name
+
+  def start_large(self):
+    slower = 3 if harness.sanitized else 1
+    self.start(min_regions=MANY, max_regions=MANY + 1000, sample_ns=slower * 100_000_000, aggregate_ns=slower * 300_000_000)
 
   def test_introspection(self):
     info = self.link.call('org.varlink.service.GetInfo')
@@ -222,11 +227,11 @@ class Protocol(Case):
       self.assertIn('kernel', stream.reply())
 
   def test_large_snapshots_come_in_parts(self):
-    self.start(**LARGE)
+    self.start_large()
 
     def grown():
       runtime = self.link.monitor('demo')['runtime']
-      return runtime['regions'] >= 9000 and runtime['snapshots'] > 3
+      return runtime['regions'] >= MANY and runtime['snapshots'] > 3
     wait_for(grown, 'many regions')
     self.assert_error('ExpectedMore', self.link.call, 'GetSnapshot', {'name': 'demo'})
     with self.server.connect() as stream:
@@ -258,8 +263,8 @@ class Protocol(Case):
     self.assertEqual(shown.returncode, 0, shown.stderr)
 
   def test_a_peer_that_vanishes_in_the_middle_of_a_reply(self):
-    self.start(**LARGE)
-    wait_for(lambda: self.link.monitor('demo')['runtime']['regions'] >= 9000, 'many regions')
+    self.start_large()
+    wait_for(lambda: self.link.monitor('demo')['runtime']['regions'] >= MANY, 'many regions')
     before = descriptors(self.server.pid)
     for _ in range(20):
       peer = self.server.connect()
@@ -277,8 +282,8 @@ class Protocol(Case):
     wait_for(lambda: self.link.call('GetStatus')['runtime']['clients'] == 1, 'the end of all peers')
 
   def test_a_slow_reader_costs_bounded_memory(self):
-    self.start(**LARGE)
-    wait_for(lambda: self.link.monitor('demo')['runtime']['regions'] >= 9000, 'many regions')
+    self.start_large()
+    wait_for(lambda: self.link.monitor('demo')['runtime']['regions'] >= MANY, 'many regions')
     with self.server.connect() as warm:
       warm.send('GetSnapshot', {'name': 'demo'}, more=True)
       warm.receive()
@@ -340,7 +345,7 @@ class Protocol(Case):
 
   def test_answers_from_memory(self):
     """While one monitor has thousands of regions to check and a target's map to read, others are answered."""
-    self.start(**LARGE)
+    self.start_large()
     self.link.start('other', **SIM)
     self.snapshot(self.link, 'other')
     slowest = 0

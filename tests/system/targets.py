@@ -279,7 +279,7 @@ class Targets(Case):
     thread = int(process.stdout.readline())
     parameters = self.assert_error('TargetInvalid', self.link.start, targets=[{'pid': thread}], **REAL)
     self.assertNotIn('kernel thread', parameters['reason'])
-    self.assertIn(str(process.pid), parameters['reason'])
+    self.assertIn(f'process {process.pid}', parameters['reason'])
 
   def test_the_same_pid_twice_is_one_target(self):
     process = self.target('hold', MIB)

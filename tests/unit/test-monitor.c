@@ -227,6 +227,44 @@ START_TEST(growth_is_noticed) {
 }
 END_TEST
 
+/* Of a block of pages one is sampled, whatever is drawn; at the edges of regions others. */
+START_TEST(few_pages_are_ever_sampled) {
+        Region region = { .start = MIB + 4096, .end = 9 * MIB };
+        bool seen[9 * MIB / 4096] = {};
+        unsigned n = 0;
+        Rng rng;
+
+        rng_init(&rng, 5);
+        for (unsigned i = 0; i < 100000; i++) {
+                uint64_t addr = adapt_sample_page(&(AdaptContext) { .rng = &rng, .salt = 99 }, &region);
+
+                ck_assert_uint_ge(addr, region.start);
+                ck_assert_uint_lt(addr, region.end);
+                n += !seen[addr / 4096];
+                seen[addr / 4096] = true;
+        }
+        ck_assert_uint_ge(n, 8 * 256 / SAMPLE_BLOCK);
+        ck_assert_uint_le(n, 8 * 256 / SAMPLE_BLOCK + SAMPLE_BLOCK);
+}
+END_TEST
+
+/* A region that is smaller than a block is sampled all the same, every page of it. */
+START_TEST(small_regions_are_sampled_evenly) {
+        Region region = { .start = 0x7f0000003000, .end = 0x7f0000006000 };
+        unsigned seen[3] = {};
+        Rng rng;
+
+        rng_init(&rng, 6);
+        for (uint64_t i = 0; i < 3000; i++) {
+                uint64_t addr = adapt_sample_page(&(AdaptContext) { .rng = &rng, .salt = i << 32 }, &region);
+
+                seen[(addr - region.start) / 4096]++;
+        }
+        for (unsigned i = 0; i < 3; i++)
+                ck_assert_uint_ge(seen[i], 800);
+}
+END_TEST
+
 START_TEST(everything_unmapped) {
         run(5 * NSEC_PER_SEC);
         script.map_end = 0;
@@ -376,6 +414,8 @@ int main(void) {
         tcase_add_test(tests, many_targets_share_the_budget);
         suite_add_tcase(suite, tests);
         tcase_add_loop_test(pure, attributes_are_checked, 0, 8);
+        tcase_add_test(pure, few_pages_are_ever_sampled);
+        tcase_add_test(pure, small_regions_are_sampled_evenly);
         tcase_add_test(pure, tuning_follows_the_formula);
         suite_add_tcase(suite, pure);
 

@@ -503,18 +503,23 @@ static void add_tests(TCase *tcase) {
 }
 
 int main(void) {
-        Suite *suite = suite_create("probe-kernel");
-        TCase *tcase = tcase_create("idle");
-        SRunner *runner = srunner_create(suite);
         Capabilities *caps;
+        SRunner *runner;
+        TCase *tcase;
+        Suite *suite;
         int failed;
 
         if (root_fds_open(&roots, "") < 0 || capabilities_probe(&roots, &caps) < 0)
                 return 1;
         if (!caps->sources[SOURCE_IDLE].usable) {
                 printf("skipped: %s\n", caps->sources[SOURCE_IDLE].reason);
+                capabilities_free(caps);
                 return 77;
         }
+
+        suite = suite_create("probe-kernel");
+        tcase = tcase_create("idle");
+        runner = srunner_create(suite);
 
         /* Check wants POSIX timers to watch over forked tests, and kernels made for tests lack
          * them. */

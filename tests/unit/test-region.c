@@ -71,7 +71,7 @@ END_TEST
 
 START_TEST(map_empty) {
         _cleanup_(address_map_unrefp) AddressMap *map = address_map_new();
-        Range *ranges = NULL;
+        _cleanup_free_ Range *ranges = NULL;
         size_t n = 7;
 
         ck_assert_int_eq(address_map_ranges(map, 10, 0, &ranges, &n), 0);
