@@ -330,7 +330,8 @@ int main(int argc, char **argv) {
                         return EXIT_CONFIG;
         }
         if (arg_check) {
-                (void) printf("%s: correct, %zu monitors\n", arg_config, config->n_monitors);
+                (void) printf("%s: correct, %zu monitor%s\n", arg_config, config->n_monitors,
+                              config->n_monitors == 1 ? "" : "s");
                 return EXIT_OK;
         }
         return run(config);

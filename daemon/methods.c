@@ -187,6 +187,11 @@ static int no_snapshot_yet(ControlCall *call, const Engine *engine) {
                                        (json_int_t) (end - MIN(now, end))));
 }
 
+static int too_many_streams(ControlCall *call) {
+        return control_error(call, UDAMON_ERROR("TooManyStreams"),
+                             json_pack("{s:i}", "limit", (int) CONTROL_LIMITS_DEFAULT.streams_per_uid));
+}
+
 static int get_snapshot(ControlCall *call, json_t *parameters, void *userdata) {
         const MethodsContext *c = userdata;
         const Snapshot *snapshot;
@@ -200,8 +205,10 @@ static int get_snapshot(ControlCall *call, json_t *parameters, void *userdata) {
                 return r;
 
         snapshot = monitor_snapshot(engine_monitor(engine));
-        if (control_call_wants_more(call))
-                return subscribers_add(&c->manager->subscribers, engine, call);
+        if (control_call_wants_more(call)) {
+                r = subscribers_add(&c->manager->subscribers, engine, call);
+                return r == CONTROL_E_LIMIT ? too_many_streams(call) : r;
+        }
         if (!snapshot)
                 return no_snapshot_yet(call, engine);
         if (report_snapshot_parts(snapshot) > 1)

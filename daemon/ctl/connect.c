@@ -152,6 +152,10 @@ static int monitor_error(const char *name, json_t *parameters) {
                 return fail(CTL_REFUSED,
                             "the daemon's limit of %" PRIi64 " monitors is reached: stop one first",
                             (int64_t) json_integer_value(json_object_get(parameters, "limit")));
+        if (streq(name, "TooManyStreams"))
+                return fail(CTL_REFUSED,
+                            "you follow %" PRIi64 " streams of snapshots already: end one first",
+                            (int64_t) json_integer_value(json_object_get(parameters, "limit")));
         return fail(CTL_REFUSED, "the daemon refused: %s", name);
 }
 

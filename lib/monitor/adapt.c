@@ -40,16 +40,24 @@ size_t adapt_count_regions(const AdaptContext *context) {
         return n;
 }
 
-uint64_t adapt_size_limit(const AdaptContext *context) {
-        uint64_t total = 0, limit;
+static uint64_t total_bytes(const AdaptContext *context) {
+        uint64_t total = 0;
 
         for (size_t i = 0; i < context->n_targets; i++)
                 total += region_list_bytes(&context->targets[i]->list);
+        return total;
+}
+
+uint64_t adapt_size_least(const AdaptContext *context) {
+        return 2 * (total_bytes(context) / context->attrs->max_regions);
+}
+
+uint64_t adapt_size_limit(const AdaptContext *context) {
+        uint64_t total = total_bytes(context), limit;
 
         limit = total / context->attrs->min_regions;
+        /* what the user wants, but never so small that max_regions could not cover everything */
         if (context->attrs->max_region_size > 0)
-                limit = MIN(limit, context->attrs->max_region_size);
-        /* but never so small that max_regions could not cover everything with room to adapt */
-        limit = MAX(limit, 2 * (total / context->attrs->max_regions));
+                limit = MIN(limit, MAX(context->attrs->max_region_size, adapt_size_least(context)));
         return MAX(limit, PAGE_SIZE_MIN);
 }

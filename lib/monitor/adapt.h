@@ -56,6 +56,11 @@ const AdaptPolicy *adapt_policy_by_name(const char *name);
 #define SAMPLE_BLOCK UINT64_C(16)
 uint64_t adapt_sample_page(const AdaptContext *context, const Region *region);
 
-/* The largest size a region may have: attrs->max_region_size, else total / min_regions. */
+/* The largest size a region may have: total / min_regions, or attrs->max_region_size where that is
+ * smaller and max_regions allows it. */
 uint64_t adapt_size_limit(const AdaptContext *context);
+
+/* The size up to which regions must be allowed to merge, so that at most max_regions remain. */
+uint64_t adapt_size_least(const AdaptContext *context);
+
 size_t adapt_count_regions(const AdaptContext *context);

@@ -220,6 +220,7 @@ static int classic_merge(AdaptContext *context) {
         merge_all(&pass, context);
 
         pass.forced = true;
+        pass.size_limit = MAX(pass.size_limit, adapt_size_least(context));
         for (pass.flat = MAX(flat, 0.05); adapt_count_regions(context) > context->attrs->max_regions; pass.flat *= 2) {
                 merge_all(&pass, context);
                 if (pass.flat >= 1)

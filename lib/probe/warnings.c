@@ -32,7 +32,7 @@ static const Warning warnings[] = {
         { ACCESSED_BITS, NULL,
           "pages whose translation stays in the processor's TLB look idle while in use: sampling "
           "intervals below 100ms report too little" },
-        { BIT(SOURCE_IDLE), NULL,
+        { ACCESSED_BITS, NULL,
           "accesses by other processes to shared pages are counted as well" },
         { ACCESSED_BITS, "mglru", NULL },
         { ACCESSED_BITS, "numa_balancing", NULL },

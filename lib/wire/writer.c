@@ -3,6 +3,8 @@
 #include "wire/writer.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #include "base/macro.h"
 
@@ -73,6 +75,14 @@ void writer_close(Writer *writer) {
         writer->depth--;
         writer_raw(writer, &writer->closing[writer->depth], 1);
         writer->comma = true;
+}
+
+void writer_int(Writer *writer, const char *key, int64_t value) {
+        char text[32];
+        int n = snprintf(text, sizeof(text), "%" PRIi64, value);
+
+        writer_key(writer, key);
+        writer_raw(writer, text, (size_t) n);
 }
 
 void writer_value(Writer *writer, const char *key, json_t *value) {

@@ -48,12 +48,11 @@ void writer_close(Writer *writer);
 /* Steals `value`. NULL counts as out of memory. */
 void writer_value(Writer *writer, const char *key, json_t *value);
 
-static inline void writer_int(Writer *writer, const char *key, int64_t value) {
-        writer_value(writer, key, json_integer(value));
-}
+/* Most of a snapshot is integers: these are written without a value in between. */
+void writer_int(Writer *writer, const char *key, int64_t value);
 
 static inline void writer_uint(Writer *writer, const char *key, uint64_t value) {
-        writer_value(writer, key, json_integer(value > INT64_MAX ? INT64_MAX : (int64_t) value));
+        writer_int(writer, key, value > INT64_MAX ? INT64_MAX : (int64_t) value);
 }
 
 static inline void writer_real(Writer *writer, const char *key, double value) {
