@@ -30,6 +30,8 @@ struct Engine {
         History *history;
         uint64_t last_sequence;
         nsec_t next_command_scan;
+        nsec_t cost; /* moving average of the CPU time that a step takes */
+        unsigned cost_steps;
         sd_event_source *step_timer;
         sd_event_source *follow_timer;
         EngineState state;
@@ -182,23 +184,39 @@ static void take_snapshot(Engine *e) {
  * share of a CPU, however large the target is. */
 #define CPU_SHARE_MAX 0.05
 
+/* One dear step (a map that was read, a cache that was cold) is no reason. */
+#define COST_STEPS 8
+
+static nsec_t affordable_interval(const Engine *e) {
+        nsec_t least = (nsec_t) ((double) e->cost / CPU_SHARE_MAX);
+
+        return CLAMP(least, e->config.attrs.sample, NSEC_PER_MINUTE);
+}
+
 static void respect_cost(Engine *e, nsec_t cost) {
         MonitorAttrs attrs = *monitor_attrs(e->monitor);
-        nsec_t least = (nsec_t) ((double) cost / CPU_SHARE_MAX);
-        uint64_t samples = attrs.aggregate / attrs.sample;
+        nsec_t sample;
         char a[FORMAT_MAX], b[FORMAT_MAX];
 
-        if (e->source->ops->page_cost || attrs.sample >= least)
+        if (e->source->ops->page_cost || e->config.attrs.sample > NSEC_PER_MINUTE)
+                return;
+        e->cost = e->cost_steps == 0 ? cost : (e->cost * (COST_STEPS - 1) + cost) / COST_STEPS;
+        if (++e->cost_steps < COST_STEPS)
                 return;
 
-        attrs.sample = MIN(2 * least, NSEC_PER_MINUTE);
-        attrs.aggregate = attrs.sample * MIN(samples, UINT64_C(5));
-        attrs.update = MAX(attrs.update, attrs.aggregate);
-        if (monitor_attrs_validate(&attrs, NULL) < 0)
+        /* not for every ripple */
+        sample = affordable_interval(e);
+        if (sample <= attrs.sample + attrs.sample / 2 && sample >= attrs.sample / 3)
                 return;
-        log_notice("monitor '%s': one check of all targets took %s of CPU: the sampling interval becomes %s",
-                   e->config.name, format_duration(a, cost), format_duration(b, attrs.sample));
+
+        attrs.sample = sample;
+        attrs.aggregate = MAX(e->config.attrs.aggregate, sample * 5);
+        attrs.update = MAX(e->config.attrs.update, attrs.aggregate);
+        attrs.goal.sample_max = MAX(attrs.goal.sample_max, sample);
+        log_notice("monitor '%s': one check of all targets takes %s of CPU: the sampling interval becomes %s",
+                   e->config.name, format_duration(a, e->cost), format_duration(b, sample));
         monitor_set_attrs(e->monitor, &attrs);
+        e->cost_steps = 1;
 }
 
 static int on_step(sd_event_source *s, uint64_t usec, void *userdata) {
