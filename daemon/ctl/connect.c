@@ -34,12 +34,13 @@ int connection_open(Connection *connection, const char *path) {
         case -ENOTSOCK:
         case -ENOTDIR:
                 return fail(CTL_NO_DAEMON,
-                            "no udamond on %s (%s): start one with 'systemctl start udamond' "
-                            "or 'udamond --socket PATH', or use 'udamonctl run -- CMD'",
+                            "no udamond on %s (%s): start one as root with 'udamond --socket %s', or "
+                            "watch a command without one: 'udamonctl run -- CMD'",
                             path,
                             r == -ENOENT         ? "no such file"
                             : r == -ECONNREFUSED ? "connection refused"
-                                                 : "not a socket");
+                                                 : "not a socket",
+                            path);
         case -EACCES:
         case -EPERM:
                 return fail(CTL_DENIED,

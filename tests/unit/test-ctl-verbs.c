@@ -382,7 +382,7 @@ START_TEST(no_daemon) {
                 capture(W("status"), W("--socket"), scratch_path(&scratch, "dead"));
 
         ck_assert_int_eq(absent.status, CTL_NO_DAEMON);
-        ck_assert_contains(absent.err, "(no such file): start one with 'systemctl start udamond'");
+        ck_assert_contains(absent.err, "(no such file): start one as root with 'udamond --socket");
         ck_assert_one_line(absent.err);
         ck_assert_int_eq(dead.status, CTL_NO_DAEMON);
         ck_assert_contains(dead.err, "(connection refused)");
