@@ -52,7 +52,7 @@ typedef struct IdleSource {
 } IdleSource;
 
 struct Space {
-        Process process;
+        Process process; /* first: see process_space_new() */
         uint64_t epoch; /* what was learned about folios in another epoch has expired */
         uint32_t lookup_credit;
 };
@@ -466,20 +466,12 @@ static int idle_check(Source *base, Space *space, Sample *samples, size_t n) {
 
 static int idle_attach(Source *base, pid_t pid, Space **ret) {
         IdleSource *source = idle_source(base);
-        _cleanup_free_ Space *space = malloc(sizeof(*space));
         int r;
 
-        if (!space)
-                return -ENOMEM;
-
-        *space = (Space) { .process = PROCESS_NONE };
-        r = process_open(&space->process, source->roots, pid);
-        if (r != 0)
-                return r;
-
-        expire_folios(source, space);
-        *ret = TAKE_PTR(space);
-        return 0;
+        r = process_space_new(source->roots, pid, sizeof(Space), ret);
+        if (r == 0)
+                expire_folios(source, *ret);
+        return r;
 }
 
 static void idle_detach(Source *base, Space *space) {

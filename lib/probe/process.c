@@ -80,6 +80,22 @@ void process_close(Process *process) {
         *process = PROCESS_NONE;
 }
 
+int process_space_new(const RootFds *roots, pid_t pid, size_t size, Space **ret) {
+        _cleanup_free_ Process *process = calloc(1, size);
+        int r;
+
+        if (!process)
+                return -ENOMEM;
+
+        *process = PROCESS_NONE;
+        r = process_open(process, roots, pid);
+        if (r != 0)
+                return r;
+
+        *ret = (Space *) TAKE_PTR(process);
+        return 0;
+}
+
 int process_recover(Process *process, Io *io) {
         _cleanup_close_ int fd = -1;
         uint64_t entry;

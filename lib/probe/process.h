@@ -26,6 +26,10 @@ typedef struct Process {
 int process_open(Process *process, const RootFds *roots, pid_t pid);
 void process_close(Process *process);
 
+/* A source's Space of `size` bytes, all zero but for its first member, a Process that has taken hold of pid.
+ * Returns like process_open(), or -ENOMEM. */
+int process_space_new(const RootFds *roots, pid_t pid, size_t size, Space **ret);
+
 /* Opens /proc/PID/name and makes sure that it is still the same process's. Returns 0, OPS_E_GONE,
  * OPS_E_DENIED or -errno: -EOPNOTSUPP when the kernel has no such file. */
 int process_open_file(const Process *process, const char *name, int flags, int *ret);

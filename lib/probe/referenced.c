@@ -24,7 +24,7 @@ typedef struct ReferencedSource {
 } ReferencedSource;
 
 struct Space {
-        Process process;
+        Process process; /* first: see process_space_new() */
 };
 
 static ReferencedSource *referenced_source(Source *source) {
@@ -32,20 +32,7 @@ static ReferencedSource *referenced_source(Source *source) {
 }
 
 static int referenced_attach(Source *base, pid_t pid, Space **ret) {
-        ReferencedSource *source = referenced_source(base);
-        _cleanup_free_ Space *space = malloc(sizeof(*space));
-        int r;
-
-        if (!space)
-                return -ENOMEM;
-
-        *space = (Space) { .process = PROCESS_NONE };
-        r = process_open(&space->process, source->roots, pid);
-        if (r != 0)
-                return r;
-
-        *ret = TAKE_PTR(space);
-        return 0;
+        return process_space_new(referenced_source(base)->roots, pid, sizeof(Space), ret);
 }
 
 static void referenced_detach(Source *base, Space *space) {

@@ -23,7 +23,7 @@ typedef struct SoftdirtySource {
 } SoftdirtySource;
 
 struct Space {
-        Process process;
+        Process process; /* first: see process_space_new() */
         AddressMap *map; /* as last read: tells hugetlb areas, whose bits never come */
 };
 
@@ -32,20 +32,7 @@ static SoftdirtySource *softdirty_source(Source *source) {
 }
 
 static int softdirty_attach(Source *base, pid_t pid, Space **ret) {
-        SoftdirtySource *source = softdirty_source(base);
-        _cleanup_free_ Space *space = malloc(sizeof(*space));
-        int r;
-
-        if (!space)
-                return -ENOMEM;
-
-        *space = (Space) { .process = PROCESS_NONE };
-        r = process_open(&space->process, source->roots, pid);
-        if (r != 0)
-                return r;
-
-        *ret = TAKE_PTR(space);
-        return 0;
+        return process_space_new(softdirty_source(base)->roots, pid, sizeof(Space), ret);
 }
 
 static void softdirty_detach(Source *base, Space *space) {
