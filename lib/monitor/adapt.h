@@ -42,7 +42,7 @@ typedef struct AdaptPolicy {
         void (*free_state)(void *state);
 } AdaptPolicy;
 
-/* DAMON's algorithm with its defects left out (damon.md c, l.1, n). */
+/* DAMON's algorithm with its defects left out. */
 extern const AdaptPolicy ADAPT_CLASSIC;
 
 /* By name; NULL where there is none. */

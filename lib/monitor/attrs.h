@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 
-/* Automatic intervals (damon.md i): aim at access_share of all (page, check) pairs being accesses, by
- * scaling both intervals, once every `aggregations` aggregations. */
+/* Automatic intervals (DAMON's intervals_goal, Linux 6.15): aim at access_share of all (page, check)
+ * pairs being accesses, by scaling both intervals, once every `aggregations` aggregations. */
 typedef struct IntervalsGoal {
         bool enabled;
         double access_share;   /* 0.04 is DAMON's recommendation */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The policy `classic`: DAMON's adaptive regions, with the defects left out that damon.md l.1 lists.
+/* The policy `classic`: DAMON's adaptive regions, with its known defects left out (Linux 6.12,
+ * mm/damon/core.c; udamon(7) has the formulas).
  *
  * As in DAMON, every region gets one sample per sampling interval, neighbours that are accessed alike
  * merge at each aggregation, and every region is then cut at a random place to see whether its parts
@@ -120,11 +121,13 @@ static void average_in(Region *region, double n) {
 }
 
 /* Moves the average of one region on by the window, and decides whether its age ends. */
-static void age_region(Region *region, double flat, nsec_t window_start) {
+static void age_region(Region *region, double flat, nsec_t window_start, nsec_t now) {
         double n = (double) region->samples, rate, distance, error;
 
         if (region->samples == 0)
                 return;
+        if (region->hits > 0)
+                region->last_hit = now;
 
         rate = (double) region->hits / n;
         if (region->weight < 1) {
@@ -146,10 +149,9 @@ static void age_region(Region *region, double flat, nsec_t window_start) {
                 region->strange = 0;
 
         average_in(region, n);
-        /* what is left of the last access has faded to less than half a hit: it is idle now, since the
-         * windows without one began */
+        /* what is left of the last access has faded to less than half a hit: it is idle, since that access */
         if (region->hits == 0 && region->rate > 0 && region->rate * region->weight < 0.5)
-                restart_history(region, 0, region->weight, window_start);
+                restart_history(region, 0, region->weight, region->last_hit);
 }
 
 static bool ages_are_near(const Region *a, const Region *b, const AdaptContext *context) {
@@ -212,7 +214,8 @@ static int classic_merge(AdaptContext *context) {
 
         for (size_t i = 0; i < context->n_targets; i++)
                 for (size_t k = 0; k < context->targets[i]->list.n; k++)
-                        age_region(&context->targets[i]->list.regions[k], flat, context->window_start);
+                        age_region(&context->targets[i]->list.regions[k], flat, context->window_start,
+                                   context->now);
 
         if (context->granularity == GRANULARITY_MAPPING)
                 return 0;

@@ -38,7 +38,7 @@ int region_list_append(RegionList *list, uint64_t start, uint64_t end, nsec_t no
         if (r < 0)
                 return r;
 
-        list->regions[list->n++] = (Region) { .start = start, .end = end, .since = now };
+        list->regions[list->n++] = (Region) { .start = start, .end = end, .since = now, .last_hit = now };
         return 0;
 }
 
@@ -90,6 +90,7 @@ void region_absorb(Region *left, const Region *right) {
         left->rate = left->rate * share + right->rate * (1 - share);
         left->weight += right->weight;
         left->since = weighted_time(left->since, right->since, share);
+        left->last_hit = MAX(left->last_hit, right->last_hit);
         left->strange = MAX(left->strange, right->strange);
 }
 

@@ -23,6 +23,7 @@ typedef struct Region {
         double weight;
 
         nsec_t since;    /* when the region took up the rate that it has */
+        nsec_t last_hit; /* end of the last window in which an access was seen; at first: its birth */
         uint8_t strange; /* windows in a row that deviated from `rate` */
 } Region;
 

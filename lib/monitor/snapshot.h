@@ -45,7 +45,7 @@ typedef struct SnapshotRegion {
 
 /* What was in use. `bytes` estimates how much was touched within one sampling interval: the sum over
  * the regions of size × access rate, unbiased whatever the regions' shapes; `error` is its standard
- * error (stratified sampling, sampling.md 2.4). `touched` is DAMON's figure: the size of all regions
+ * error (of a stratified sample: the strata are the regions). `touched` is DAMON's figure: the size of all regions
  * with at least one hit; never less than the truth of one window, often more. */
 typedef struct WorkingSet {
         uint64_t bytes;

@@ -176,13 +176,14 @@ START_TEST(fit_random) {
 END_TEST
 
 START_TEST(absorb_weights_by_size) {
-        Region left = { .start = 0, .end = 3 * MIB, .rate = 1, .weight = 30, .since = 100, .samples = 3, .hits = 3 };
+        Region left = { .start = 0, .end = 3 * MIB, .rate = 1, .weight = 30, .since = 100, .last_hit = 7, .samples = 3, .hits = 3 };
         Region right = { .start = 3 * MIB, .end = 4 * MIB, .rate = 0, .weight = 10, .since = 200, .samples = 1 };
 
         region_absorb(&left, &right);
         ck_assert_uint_eq(left.end, 4 * MIB);
         ck_assert_double_eq_tol(left.rate, 0.75, 1e-12);
         ck_assert_uint_eq(left.since, 125);
+        ck_assert_uint_eq(left.last_hit, 7);
         ck_assert_uint_eq(left.samples, 4);
         ck_assert_uint_eq(left.hits, 3);
 }
