@@ -60,8 +60,9 @@ static int note_outcome(Target *target, int outcome) {
         return outcome;
 }
 
-/* A gap of so small a part of a region costs less in samples that find nothing than a region more. */
-#define GAP_PARTS 16
+/* A gap of so small a part of a region costs less in samples that find nothing than a region more, and is
+ * lost in the size of idle memory, as which it counts. */
+#define GAP_PARTS 1024
 
 /* A source that sees whole mappings gets each of them as a range of its own while there is room. */
 static int make_ranges(const Target *target, const AddressMap *map, size_t max, uint32_t min_regions, Range **ret,
