@@ -25,26 +25,6 @@ static void print_numbers(const Screen *screen, const Frame *frame) {
                        format_duration(t, frame->point.window_ns));
 }
 
-static int print_strip(const Screen *screen, const Frame *frame) {
-        _cleanup_(heat_layout_freep) HeatLayout *layout = NULL;
-        _cleanup_(heat_row_deinit) HeatRow row = {};
-        int r;
-
-        r = heat_layout_new(&layout);
-        if (r == 0)
-                r = heat_layout_add(layout, frame);
-        if (r == 0)
-                r = heat_layout_finish(layout, screen->width);
-        if (r == 0)
-                r = heat_row_init(&row, layout->columns);
-        if (r < 0)
-                return r;
-        heat_row_add(&row, layout, frame, 0);
-        view_heat_axis(screen, layout, 0);
-        view_heat_row(screen, layout, &row, "", 0);
-        return 0;
-}
-
 static int draw(const Screen *screen, const Frame *frame, uint64_t top) {
         const Arguments args = {
                 .sort = SORT_HEAT,
@@ -56,7 +36,7 @@ static int draw(const Screen *screen, const Frame *frame, uint64_t top) {
         int r;
 
         print_numbers(screen, frame);
-        r = print_strip(screen, frame);
+        r = view_heat_strip(screen, frame, /* explain= */ false);
         return r < 0 ? r : view_regions_rows(screen, &args, frame, true);
 }
 

@@ -70,7 +70,7 @@ void view_heat_areas(const Screen *screen, const HeatLayout *layout) {
                                layout->hidden_areas, format_size(size, layout->hidden_bytes));
 }
 
-int view_heat_strip(const Screen *screen, const Frame *frame) {
+int view_heat_strip(const Screen *screen, const Frame *frame, bool explain) {
         _cleanup_(heat_layout_freep) HeatLayout *layout = NULL;
         _cleanup_(heat_row_deinit) HeatRow row = {};
         int r;
@@ -88,7 +88,9 @@ int view_heat_strip(const Screen *screen, const Frame *frame) {
         heat_row_add(&row, layout, frame, 0);
         view_heat_axis(screen, layout, 0);
         view_heat_row(screen, layout, &row, "", 0);
-        screen_heat_legend(screen, NULL);
-        view_heat_areas(screen, layout);
+        if (explain) {
+                screen_heat_legend(screen, NULL);
+                view_heat_areas(screen, layout);
+        }
         return 0;
 }

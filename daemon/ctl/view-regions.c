@@ -139,7 +139,7 @@ int view_regions(const Screen *screen, const Arguments *args, const Frame *frame
                 return 0;
         }
         (void) fputc('\n', screen->out);
-        r = view_heat_strip(screen, frame);
+        r = view_heat_strip(screen, frame, /* explain= */ true);
         if (r != 0)
                 return r;
         (void) fputc('\n', screen->out);

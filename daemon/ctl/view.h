@@ -27,8 +27,8 @@ int view_regions(const Screen *screen, const Arguments *args, const Frame *frame
 int view_regions_rows(const Screen *screen, const Arguments *args, const Frame *frame, bool brief);
 json_t *view_regions_json(const Arguments *args, const Frame *frame);
 
-/* The one-row map of a frame, with its axis. */
-int view_heat_strip(const Screen *screen, const Frame *frame);
+/* The one-row map of a frame, with its axis; explained by a legend and the list of areas. */
+int view_heat_strip(const Screen *screen, const Frame *frame, bool explain);
 /* The letters above a map, and what they stand for below it. */
 void view_heat_axis(const Screen *screen, const HeatLayout *layout, size_t indent);
 void view_heat_areas(const Screen *screen, const HeatLayout *layout);

@@ -185,7 +185,7 @@ START_TEST(colors) {
 
         page_init(&page, 80);
         page.screen.color = true;
-        ck_assert_int_eq(view_heat_strip(&page.screen, frame), 0);
+        ck_assert_int_eq(view_heat_strip(&page.screen, frame, true), 0);
         ck_assert_int_eq(fclose(page.screen.out), 0);
         ck_assert_contains(page.text, "\033[48;5;220m\033[38;5;16m9");
         ck_assert_contains(page.text, "\033[0m\n");
