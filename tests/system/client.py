@@ -127,7 +127,7 @@ class Client(Case):
 
   def test_no_daemon(self):
     for arguments in ['status'], ['start', '--pid', '1'], ['regions'], ['record', '-o', self.path('x.db')]:
-      self.assert_refused(self.ctl(None, *arguments), 3, 'start one with')
+      self.assert_refused(self.ctl(None, *arguments), 3, 'start one as root with .udamond --socket .*udamonctl run')
     write(self.path('plain'), '')
     self.assert_refused(self.ctl(None, 'status', '--socket', self.path('plain')), 3, 'not a socket|refused')
     self.assert_refused(self.ctl(None, 'status', '--socket', '/' + 'x' * 200), 3, 'too long')
