@@ -55,8 +55,10 @@ static int take_identity(const RootFds *roots, pid_t pid, PidRef *ret) {
         if (stat.flags & PROC_STAT_KTHREAD)
                 return -EINVAL;
 
-        *ret = (PidRef) { .pid = pid, .fd = -1, .start_time = stat.start_time };
-        return 0;
+        r = pidref_open(ret, roots, pid);
+        if (r == PIDREF_E_GONE)
+                return OPS_E_GONE;
+        return r < 0 ? outcome(r) : 0;
 }
 
 int process_open(Process *process, const RootFds *roots, pid_t pid) {
@@ -68,8 +70,10 @@ int process_open(Process *process, const RootFds *roots, pid_t pid) {
                 return r;
 
         r = process_open_file(&new, "pagemap", O_RDONLY, &new.pagemap);
-        if (r != 0)
+        if (r != 0) {
+                pidref_close(&new.ref);
                 return r;
+        }
 
         *process = new;
         return 0;
@@ -77,6 +81,7 @@ int process_open(Process *process, const RootFds *roots, pid_t pid) {
 
 void process_close(Process *process) {
         closep(&process->pagemap);
+        pidref_close(&process->ref);
         *process = PROCESS_NONE;
 }
 

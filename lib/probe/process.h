@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A source's hold on one process: its identity and its pagemap, the only file that stays open, so
- * that thousands of processes cost one file descriptor each.
+/* A source's hold on one process: its identity (the pidfd knows a reused pid from the old process even when
+ * both began in the same clock tick) and its pagemap. Nothing else stays open: two descriptors each.
  *
  * The pagemap file keeps the address space that it was opened on. That is how exec is noticed: the
  * file then reads as empty although the process lives. */
@@ -15,7 +15,7 @@
 
 typedef struct Process {
         const RootFds *roots; /* borrowed */
-        PidRef ref;           /* without pidfd: start time alone, to save a descriptor */
+        PidRef ref;
         int pagemap;
 } Process;
 
