@@ -198,7 +198,7 @@ static void respect_cost(Engine *e, nsec_t cost) {
         nsec_t sample;
         char a[FORMAT_MAX], b[FORMAT_MAX];
 
-        if (e->source->ops->page_cost || e->config.attrs.sample > NSEC_PER_MINUTE)
+        if (e->config.attrs.sample > NSEC_PER_MINUTE)
                 return;
         e->cost = e->cost_steps == 0 ? cost : (e->cost * (COST_STEPS - 1) + cost) / COST_STEPS;
         if (++e->cost_steps < COST_STEPS)
@@ -219,14 +219,27 @@ static void respect_cost(Engine *e, nsec_t cost) {
         e->cost_steps = 1;
 }
 
+/* Only a source whose cost must be watched pays for two looks at the CPU clock. */
+static int step(Engine *e, nsec_t *ret_next) {
+        nsec_t cpu;
+        int r;
+
+        if (e->source->ops->page_cost)
+                return monitor_step(e->monitor, clock_nsec(CLOCK_MONOTONIC), ret_next);
+
+        cpu = clock_cpu_nsec(CPU_TIME_THREAD);
+        r = monitor_step(e->monitor, clock_nsec(CLOCK_MONOTONIC), ret_next);
+        respect_cost(e, clock_cpu_nsec(CPU_TIME_THREAD) - cpu);
+        return r;
+}
+
 static int on_step(sd_event_source *s, uint64_t usec, void *userdata) {
         Engine *e = userdata;
-        nsec_t next, cpu = clock_cpu_nsec(CPU_TIME_THREAD);
+        nsec_t next;
         int r;
 
         (void) usec;
-        r = monitor_step(e->monitor, clock_nsec(CLOCK_MONOTONIC), &next);
-        respect_cost(e, clock_cpu_nsec(CPU_TIME_THREAD) - cpu);
+        r = step(e, &next);
         if (r >= 0 && monitor_n_targets(e->monitor) > 0) {
                 /* round up: a wake-up just before the deadline would do nothing */
                 r = sd_event_source_set_time(s, (next + NSEC_PER_USEC - 1) / NSEC_PER_USEC);
