@@ -4,6 +4,7 @@
 
 static const AdaptPolicy *const policies[] = {
         &ADAPT_CLASSIC,
+        &ADAPT_DIRECTED,
 };
 
 const AdaptPolicy *adapt_policy_by_name(const char *name) {

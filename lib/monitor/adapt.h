@@ -28,6 +28,10 @@ typedef struct AdaptPolicy {
          * 0 or -ENOMEM. */
         int (*draw)(AdaptContext *context, Target *target);
 
+        /* The samples of one target have their verdicts (target->samples, n_checked of them, their regions as when
+         * they were drawn): learn from them at once. May be NULL. 0 or -ENOMEM. */
+        int (*learn)(AdaptContext *context, Target *target);
+
         /* The window is over: move averages and ages on, then merge what is alike. */
         int (*merge)(AdaptContext *context);
 
@@ -44,6 +48,9 @@ typedef struct AdaptPolicy {
 
 /* DAMON's algorithm with its defects left out. */
 extern const AdaptPolicy ADAPT_CLASSIC;
+
+/* Samples go where they change the answer; a surprising hit is followed at once. */
+extern const AdaptPolicy ADAPT_DIRECTED;
 
 /* By name; NULL where there is none. */
 const AdaptPolicy *adapt_policy_by_name(const char *name);

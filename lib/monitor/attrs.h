@@ -25,6 +25,7 @@ typedef struct MonitorAttrs {
         uint32_t min_regions; /* 3 at least; bounds are over all targets of the monitor */
         uint32_t max_regions;
         uint64_t max_region_size; /* bytes; 0: total size / min_regions */
+        uint32_t samples_per_sec; /* what a policy with a budget may take; 0: its default */
 } MonitorAttrs;
 
 #define MONITOR_REGIONS_LIMIT UINT32_C(100000)

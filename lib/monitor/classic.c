@@ -19,16 +19,14 @@
 #include <errno.h>
 #include <math.h>
 
-#include "monitor/adapt.h"
+#include "monitor/merge.h"
 
 /* How much of what was known is kept from window to window: the moving average has a memory of
  * 1 / (1 - DECAY) windows. */
 #define DECAY 0.7
 
-/* Standard errors beyond which two neighbours are not alike, a window is strange, and a change is
- * certain. With 20 samples per window: 4.6 % of equal neighbours stay apart for a window, 1.2 % of
+/* Standard errors beyond which a window is strange, and a change is certain. With 20 samples per window 1.2 % of
  * windows are strange by chance, and 6 in 100,000 look like a certain change. */
-#define Z_MERGE 2.0
 #define Z_STRANGE 2.5
 #define Z_CERTAIN 4.0
 
@@ -54,43 +52,10 @@ static int classic_draw_pages(AdaptContext *context, Target *target) {
         return 0;
 }
 
-/* Where a source sees whole mappings, one sample for each says all there is to know. */
-static int classic_draw_mappings(Target *target) {
-        const AddressMap *map = target->map;
-        size_t n = 0;
-        int r;
-
-        r = target_reserve_samples(target, map ? map->n_mappings : 0);
-        if (r < 0)
-                return r;
-
-        for (size_t i = 0, k = 0; map && i < map->n_mappings; i++) {
-                while (k < target->list.n && target->list.regions[k].end <= map->mappings[i].start)
-                        k++;
-                if (k == target->list.n)
-                        break;
-                if (target->list.regions[k].start <= map->mappings[i].start)
-                        target->samples[n++] = (Sample) {
-                                .addr = map->mappings[i].start,
-                                .region = (uint32_t) k,
-                        };
-        }
-        target->n_samples = n;
-        return 0;
-}
-
 static int classic_draw(AdaptContext *context, Target *target) {
         if (context->granularity == GRANULARITY_MAPPING)
-                return classic_draw_mappings(target);
+                return merge_draw_mappings(target);
         return classic_draw_pages(context, target);
-}
-
-/* Standard error of the difference of two rates that rest on n1 and n2 samples, if both were the
- * same. One access more and one less are added, so that "never seen" is not "impossible". */
-static double difference_error(double rate1, double n1, double rate2, double n2) {
-        double p = (rate1 * n1 + rate2 * n2 + 0.5) / (n1 + n2 + 1);
-
-        return sqrt(p * (1 - p) * (1 / n1 + 1 / n2));
 }
 
 static double highest_rate(const AdaptContext *context) {
@@ -138,7 +103,7 @@ static void age_region(Region *region, double flat, nsec_t window_start, nsec_t 
         }
 
         distance = fabs(rate - region->rate);
-        error = difference_error(rate, n, region->rate, region->weight);
+        error = merge_difference_error(rate, n, region->rate, region->weight);
 
         if (distance > MAX(flat, Z_CERTAIN * error) ||
             (distance > MAX(flat, Z_STRANGE * error) && ++region->strange >= 2)) {
@@ -154,81 +119,15 @@ static void age_region(Region *region, double flat, nsec_t window_start, nsec_t 
                 restart_history(region, 0, region->weight, region->last_hit);
 }
 
-static bool ages_are_near(const Region *a, const Region *b, const AdaptContext *context) {
-        nsec_t x = context->now - MIN(a->since, context->now), y = context->now - MIN(b->since, context->now);
-
-        /* differences of a few windows are noise */
-        return MAX(x, y) <= 2 * MIN(x, y) + 3 * context->attrs->aggregate;
-}
-
-static bool alike(const Region *a, const Region *b, double flat, const AdaptContext *context) {
-        double error;
-
-        if (a->weight < 1 || b->weight < 1)
-                return a->weight < 1 && b->weight < 1;
-        if ((a->rate == 0) != (b->rate == 0))
-                return false;
-        if (!ages_are_near(a, b, context))
-                return false;
-
-        error = difference_error(a->rate, a->weight, b->rate, b->weight);
-        return fabs(a->rate - b->rate) <= MAX(flat, Z_MERGE * error);
-}
-
-typedef struct MergePass {
-        double flat;
-        uint64_t size_limit;
-        bool forced; /* too many regions: nothing but distance and size counts */
-} MergePass;
-
-static bool may_merge(const Region *a, const Region *b, const MergePass *pass, const AdaptContext *context) {
-        if (a->end != b->start || region_size(a) + region_size(b) > pass->size_limit)
-                return false;
-        if (pass->forced)
-                return fabs(a->rate - b->rate) <= pass->flat;
-        return alike(a, b, pass->flat, context);
-}
-
-static void merge_target(RegionList *list, const MergePass *pass, const AdaptContext *context) {
-        size_t kept = 0;
-
-        for (size_t i = 1; i < list->n; i++) {
-                Region *last = &list->regions[kept], *next = &list->regions[i];
-
-                if (may_merge(last, next, pass, context))
-                        region_absorb(last, next);
-                else
-                        list->regions[++kept] = *next;
-        }
-        list->n = MIN(list->n, kept + 1);
-}
-
-static void merge_all(const MergePass *pass, const AdaptContext *context) {
-        for (size_t i = 0; i < context->n_targets; i++)
-                merge_target(&context->targets[i]->list, pass, context);
-}
-
 static int classic_merge(AdaptContext *context) {
         double flat = FLAT_SHARE * highest_rate(context);
-        MergePass pass = { .flat = flat, .size_limit = adapt_size_limit(context) };
 
         for (size_t i = 0; i < context->n_targets; i++)
                 for (size_t k = 0; k < context->targets[i]->list.n; k++)
                         age_region(&context->targets[i]->list.regions[k], flat, context->window_start,
                                    context->now);
-
-        if (context->granularity == GRANULARITY_MAPPING)
-                return 0;
-
-        merge_all(&pass, context);
-
-        pass.forced = true;
-        pass.size_limit = MAX(pass.size_limit, adapt_size_least(context));
-        for (pass.flat = MAX(flat, 0.05); adapt_count_regions(context) > context->attrs->max_regions; pass.flat *= 2) {
-                merge_all(&pass, context);
-                if (pass.flat >= 1)
-                        break;
-        }
+        if (context->granularity != GRANULARITY_MAPPING)
+                merge_regions(context, flat);
         return 0;
 }
 
@@ -239,43 +138,6 @@ static uint64_t cut_place(const Region *region, Rng *rng) {
         uint64_t left = CLAMP(pages / 10 * tenths + pages % 10 * tenths / 10, UINT64_C(1), pages - 1);
 
         return region->start + left * PAGE_SIZE_MIN;
-}
-
-/* Cuts one region into equal pieces of about the limit. */
-static int cut_region(RegionList *list, size_t i, uint64_t limit) {
-        uint64_t pages = region_size(&list->regions[i]) / PAGE_SIZE_MIN, most = MAX(limit / PAGE_SIZE_MIN, UINT64_C(1));
-        uint64_t pieces = (pages + most / 2) / most;
-        int r;
-
-        for (; pieces > 1; pieces--, i++) {
-                uint64_t piece = region_size(&list->regions[i]) / PAGE_SIZE_MIN / pieces * PAGE_SIZE_MIN;
-
-                r = region_list_split(list, i, list->regions[i].start + piece);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-/* So that min_regions holds, and max_region_size. */
-static int classic_bound(AdaptContext *context) {
-        uint64_t limit = adapt_size_limit(context);
-        int r;
-
-        if (context->granularity == GRANULARITY_MAPPING)
-                return 0;
-
-        for (size_t i = 0; i < context->n_targets; i++) {
-                RegionList *list = &context->targets[i]->list;
-
-                for (size_t k = 0; k < list->n; k++)
-                        if (region_size(&list->regions[k]) > limit + limit / 2) {
-                                r = cut_region(list, k, limit);
-                                if (r < 0)
-                                        return r;
-                        }
-        }
-        return 0;
 }
 
 /* How much a cut may teach: bytes whose state is not known for certain. */
@@ -329,22 +191,12 @@ static int cut_target(AdaptContext *context, RegionList *list, double threshold,
         return 0;
 }
 
-static void reset_window(RegionList *list) {
-        for (size_t i = 0; i < list->n; i++) {
-                Region *region = &list->regions[i];
-
-                region->samples = region->hits = region->untrackable = 0;
-        }
-}
-
 static int classic_split(AdaptContext *context) {
         size_t n, budget;
         double threshold;
         int r;
 
-        for (size_t i = 0; i < context->n_targets; i++)
-                reset_window(&context->targets[i]->list);
-
+        merge_reset_windows(context);
         if (context->granularity == GRANULARITY_MAPPING)
                 return 0;
 
@@ -363,6 +215,6 @@ const AdaptPolicy ADAPT_CLASSIC = {
         .name = "classic",
         .draw = classic_draw,
         .merge = classic_merge,
-        .bound = classic_bound,
+        .bound = merge_bound,
         .split = classic_split,
 };

@@ -186,7 +186,8 @@ static AdaptContext adapt_context(Monitor *m, nsec_t now) {
         };
 }
 
-static int check_samples(Monitor *m) {
+static int check_samples(Monitor *m, nsec_t now) {
+        AdaptContext context = adapt_context(m, now);
         int r;
 
         for (size_t i = 0; i < m->n_targets; i++) {
@@ -195,6 +196,8 @@ static int check_samples(Monitor *m) {
                 if (target->state != TARGET_RUNNING || target->n_samples == 0)
                         continue;
                 r = target_check(target);
+                if (r == 0 && m->policy->learn && target->state == TARGET_RUNNING)
+                        r = m->policy->learn(&context, target);
                 if (r < 0)
                         return r;
         }
@@ -289,7 +292,9 @@ static void fill_regions(Snapshot *snapshot, size_t first, const RegionList *lis
                         .hits = region->hits,
                         .untrackable = region->untrackable,
                         .rate = region->rate,
+                        .weight = region->weight,
                         .age = now - MIN(region->since, now),
+                        .newest = now - MIN(region->born, now),
                 };
         }
 }
@@ -393,7 +398,7 @@ int monitor_step(Monitor *m, nsec_t now, nsec_t *ret_next) {
                 m->attrs_changed = false;
         }
 
-        r = check_samples(m);
+        r = check_samples(m, now);
         if (r == 0 && m->n_targets > 0 && window_is_over(m, now))
                 r = close_window(m, now);
         if (r == 0)

@@ -38,7 +38,7 @@ int region_list_append(RegionList *list, uint64_t start, uint64_t end, nsec_t no
         if (r < 0)
                 return r;
 
-        list->regions[list->n++] = (Region) { .start = start, .end = end, .since = now, .last_hit = now };
+        list->regions[list->n++] = (Region) { .start = start, .end = end, .since = now, .born = now, .last_hit = now };
         return 0;
 }
 
@@ -63,6 +63,9 @@ int region_list_split(RegionList *list, size_t i, uint64_t addr) {
         list->n++;
 
         left->samples = left->hits = left->untrackable = 0;
+        left->need = left->probes = left->probe_hits = 0;
+        memset(left->part_samples, 0, sizeof(left->part_samples));
+        memset(left->part_hits, 0, sizeof(left->part_hits));
         left->weight *= SPLIT_WEIGHT;
         *right = *left;
         left->end = addr;
@@ -90,8 +93,11 @@ void region_absorb(Region *left, const Region *right) {
         left->rate = left->rate * share + right->rate * (1 - share);
         left->weight += right->weight;
         left->since = weighted_time(left->since, right->since, share);
+        left->born = MAX(left->born, right->born);
         left->last_hit = MAX(left->last_hit, right->last_hit);
         left->strange = MAX(left->strange, right->strange);
+        memset(left->part_samples, 0, sizeof(left->part_samples));
+        memset(left->part_hits, 0, sizeof(left->part_hits));
 }
 
 uint64_t region_list_bytes(const RegionList *list) {

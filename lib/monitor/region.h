@@ -2,11 +2,14 @@
 /* Regions: half-open ranges whose pages are taken to be accessed alike, kept in address order. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/clock.h"
 #include "monitor/map.h"
+
+#define REGION_PARTS 4
 
 typedef struct Region {
         uint64_t start;
@@ -23,8 +26,18 @@ typedef struct Region {
         double weight;
 
         nsec_t since;    /* when the region took up the rate that it has */
+        nsec_t born;     /* when the youngest memory in it was first seen: merging never makes memory older */
         nsec_t last_hit; /* end of the last window in which an access was seen; at first: its birth */
         uint8_t strange; /* windows in a row that deviated from `rate` */
+
+        /* of the policy `directed` */
+        bool gallop;          /* the boundary at `start` still moves outward */
+        uint64_t uncertainty; /* how far the boundary at `start` may be off, in bytes; 0: as exact as it gets */
+        uint32_t need;        /* a cell of a search: so many probes decide it; 0: it is none */
+        uint32_t probes;      /* so far */
+        uint32_t probe_hits;
+        float part_samples[REGION_PARTS]; /* moving sums by quarter of the region: do its parts differ? */
+        float part_hits[REGION_PARTS];
 } Region;
 
 /* A growing, ordered array of regions. */

@@ -53,9 +53,8 @@ Snapshot *snapshot_unref(Snapshot *snapshot) {
 
 /* Variance of size × rate, in bytes squared. Where all samples agreed, the rate is still not known
  * for certain: Laplace's rule of succession gives it the spread that so few samples allow. */
-static double variance(const SnapshotRegion *region) {
-        double size = (double) (region->end - region->start), n = (double) region->samples;
-        double p = ((double) region->hits + 0.5) / (n + 1);
+static double variance(double size, double hits, double n) {
+        double p = (hits + 0.5) / (n + 1);
 
         return size * size * p * (1 - p) / n;
 }
@@ -67,17 +66,24 @@ void snapshot_estimate(Snapshot *snapshot) {
         for (size_t i = 0; i < snapshot->n_regions; i++) {
                 const SnapshotRegion *region = &snapshot->regions[i];
                 uint64_t size = region->end - region->start;
+                double n = (double) region->samples, hits = (double) region->hits;
 
                 set.total += size;
-                if (region->samples == 0) {
-                        if (region->untrackable > 0)
-                                set.untrackable += size;
+                if (region->samples == 0 && region->untrackable > 0) {
+                        set.untrackable += size;
                         continue;
                 }
-                if (region->hits > 0)
+                if (region->samples == 0) {
+                        /* not asked in this window: as it was before */
+                        n = region->weight;
+                        hits = region->rate * n;
+                }
+                if (n < 1)
+                        continue;
+                if (hits > 0)
                         set.touched += size;
-                bytes += (double) size * (double) region->hits / (double) region->samples;
-                square += variance(region);
+                bytes += (double) size * hits / n;
+                square += variance((double) size, hits, n);
         }
 
         set.bytes = (uint64_t) (bytes + 0.5);

@@ -40,7 +40,9 @@ typedef struct SnapshotRegion {
         uint64_t hits;        /* … that had been accessed: the access rate is hits / samples, exactly */
         uint64_t untrackable; /* checks without a verdict in this window */
         double rate;          /* moving average of the access rate over the last windows, 0 to 1 */
+        double weight;        /* the number of samples that `rate` is worth */
         nsec_t age;           /* for how long the region has kept its rate */
+        nsec_t newest;        /* age of the youngest memory in it */
 } SnapshotRegion;
 
 /* What was in use. `bytes` estimates how much was touched within one sampling interval: the sum over

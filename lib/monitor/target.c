@@ -40,7 +40,7 @@ Target *target_free(Target *target) {
 
 /* Takes note of an outcome, so that only errors are left to the caller's caller. */
 static int note_outcome(Target *target, int outcome) {
-        target->n_samples = 0;
+        target->n_samples = target->n_checked = 0;
 
         switch (outcome) {
         case OPS_E_GONE:
@@ -145,6 +145,7 @@ static void credit(Target *target) {
                 region->hits += sample->hits;
                 region->untrackable += sample->trials == 0;
         }
+        target->n_checked = target->n_samples;
         target->n_samples = 0;
 }
 

@@ -26,6 +26,7 @@ typedef struct Target {
         RegionList list;
         Sample *samples; /* open between prepare and check; in address order */
         size_t n_samples;
+        size_t n_checked; /* of the last check: their verdicts are still in `samples` */
         size_t samples_allocated;
 } Target;
 

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What adaptation policies have in common: telling noise from difference, merging, keeping the bounds. */
+#pragma once
+
+#include "monitor/adapt.h"
+
+/* Standard errors beyond which two neighbours are not alike. With 20 samples 4.6 % of equal neighbours stay apart
+ * for a window. */
+#define MERGE_Z 2.0
+
+/* Standard error of the difference of two rates that rest on n1 and n2 samples, if both were the
+ * same. One access more and one less are added, so that "never seen" is not "impossible". */
+double merge_difference_error(double rate1, double n1, double rate2, double n2);
+
+/* Whether two neighbours are accessed alike: both idle or both not, of rates that differ by no more than `flat` or
+ * MERGE_Z standard errors, and of ages that are near. Regions without any sample are like each other. */
+bool merge_alike(const Region *a, const Region *b, double flat, const AdaptContext *context);
+
+/* Merges what is alike in one list, up to the size limit. */
+void merge_alike_regions(const AdaptContext *context, RegionList *list, double flat);
+
+/* Merges what is alike, up to the size limit; then, where that leaves more than max_regions, what is nearest. */
+void merge_regions(const AdaptContext *context, double flat);
+
+/* Cuts what exceeds the size limit, so that min_regions holds, and max_region_size. 0 or -ENOMEM. */
+int merge_bound(AdaptContext *context);
+
+/* Cuts region i into equal pieces of about the limit. 0 or -ENOMEM. */
+int merge_cut_region(RegionList *list, size_t i, uint64_t limit);
+
+/* Draws one sample for each mapping: where a source sees whole mappings, that says all there is to know. 0 or
+ * -ENOMEM. */
+int merge_draw_mappings(Target *target);
+
+/* Begins a new window: counts from zero. */
+void merge_reset_windows(AdaptContext *context);
