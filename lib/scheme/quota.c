@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Quotas: windows, tuning and charging. */
+#include "scheme/quota.h"
+
+#include <errno.h>
+#include <math.h>
+
+#include "base/macro.h"
+#include "monitor/ops.h"
+
+/* Where the consist tuner starts: this part of the size quota, or so many bytes without one. */
+#define START_PART 256
+#define START_DEFAULT (UINT64_C(1) << 20)
+
+/* More than any window can hold, and still exact arithmetic. Also stands for "no limit". */
+#define TUNED_MAX 0x1p60
+
+/* Below that the quota grows even where it is not used: huge pages must fit in. */
+#define UNUSED_MAX ((double) (UINT64_C(4) << 20))
+
+#define FACTOR_MIN 0.5
+#define FACTOR_MAX 2.0
+
+#define GAIN_MIN (1.0 / 32)
+#define GAIN_SHRINK 0.5
+#define GAIN_SHRINK_MAX 0.125
+#define GAIN_GROW 1.25
+#define GAIN_GROW_RUN 9
+
+/* A change of `tuned` that is seen through the noise. */
+#define MARKED 0.1
+
+#define THROUGHPUT_WEIGHT 0.3
+
+/* ---- Life ---- */
+
+static void set_effective(QuotaState *state, const QuotaConfig *config) {
+        uint64_t limit = config->size > 0 ? config->size : UINT64_MAX;
+        double fits = state->throughput * (double) config->time;
+
+        if (config->n_goals > 0 && state->tuned < TUNED_MAX)
+                limit = MIN(limit, (uint64_t) state->tuned);
+        if (config->time > 0 && fits > 0 && fits < TUNED_MAX)
+                limit = MIN(limit, MAX((uint64_t) fits, PAGE_SIZE_MIN));
+        state->effective = limit;
+}
+
+static void clear_feedback(FeedbackState *feedback) {
+        *feedback = (FeedbackState) { .gain = 1 };
+}
+
+static double start_of(const QuotaConfig *config) {
+        if (config->size == 0)
+                return (double) START_DEFAULT;
+        return (double) MAX(config->size / START_PART, PAGE_SIZE_MIN);
+}
+
+int quota_state_init(QuotaState *state, const QuotaConfig *config) {
+        QuotaState fresh = { .score = -1, .n_goals = config->n_goals };
+
+        if (config->n_goals > 0) {
+                fresh.goals = calloc(config->n_goals, sizeof(*fresh.goals));
+                if (!fresh.goals)
+                        return -ENOMEM;
+                fresh.tuned = start_of(config);
+        }
+        for (size_t i = 0; i < config->n_goals; i++)
+                fresh.goals[i] = (GoalState) { .current = -1, .score = -1 };
+        clear_feedback(&fresh.feedback);
+        set_effective(&fresh, config);
+        *state = fresh;
+        return 0;
+}
+
+void quota_state_deinit(QuotaState *state) {
+        free(state->goals);
+        *state = (QuotaState) {};
+}
+
+/* ---- Tuning ---- */
+
+static void read_goals(QuotaState *state, const QuotaConfig *config, nsec_t now, goal_read_t read, void *userdata) {
+        state->score = -1;
+        for (size_t i = 0; i < state->n_goals; i++) {
+                goal_update(&state->goals[i], &config->goals[i], config->reset_interval, now, read, userdata);
+                state->score = fmax(state->score, state->goals[i].score);
+        }
+}
+
+/* How far `tuned` may grow. */
+static double top_of(const QuotaState *state, const QuotaConfig *config) {
+        double top = config->size > 0 ? fmin((double) config->size, TUNED_MAX) : TUNED_MAX;
+        double fits = state->throughput * (double) config->time;
+
+        if (fits > 0)
+                top = fmin(top, fmax(2 * fits, state->tuned));
+        return top;
+}
+
+/* Whether the quota was what limited the window that is being closed. */
+static bool was_used(const QuotaState *state) {
+        return state->full || state->tuned < UNUSED_MAX || (double) state->charged >= state->tuned / 2;
+}
+
+/* The score has crossed the target: the step was too long. The crossing itself tells by how much. */
+static double shrunk_gain(const FeedbackState *feedback, double tuned, double score) {
+        double moved = log(tuned / feedback->judged_tuned), risen = score - feedback->judged_score;
+        double gain = feedback->gain * GAIN_SHRINK;
+
+        if (fabs(moved) >= MARKED && moved * risen > 0)
+                gain = fmin(gain, fmax(moved / risen, feedback->gain * GAIN_SHRINK_MAX));
+        return fmax(gain, GAIN_MIN);
+}
+
+static void adapt_gain(FeedbackState *feedback, double tuned, double score) {
+        int side = score < 1 ? 1 : -1;
+
+        if (feedback->run * side < 0) {
+                feedback->gain = shrunk_gain(feedback, tuned, score);
+                feedback->run = side;
+        } else {
+                feedback->run = CLAMP(feedback->run + side, -GAIN_GROW_RUN, GAIN_GROW_RUN);
+                if (feedback->run == side * GAIN_GROW_RUN)
+                        feedback->gain = fmin(feedback->gain * GAIN_GROW, 1);
+        }
+        feedback->judged_tuned = tuned;
+        feedback->judged_score = score;
+}
+
+/* Whether the score may still be that of the setting before. */
+static bool is_settling(FeedbackState *feedback, double score, uint64_t windows) {
+        int settling = feedback->settling;
+
+        feedback->settling = 0;
+        return windows == 1 && (settling > 0 ? score < 1 : settling < 0 && score > 1);
+}
+
+static void tune_consist(QuotaState *state, const QuotaConfig *config, uint64_t windows) {
+        FeedbackState *feedback = &state->feedback;
+        double before = state->tuned, factor;
+
+        if (is_settling(feedback, state->score, windows))
+                return;
+        if (state->score < 1 && !was_used(state))
+                return;
+
+        adapt_gain(feedback, before, state->score);
+        factor = CLAMP(1 + feedback->gain * (1 - state->score), FACTOR_MIN, FACTOR_MAX);
+        state->tuned = CLAMP(before * factor, (double) PAGE_SIZE_MIN, top_of(state, config));
+        if (fabs(state->tuned / before - 1) >= MARKED)
+                feedback->settling = state->tuned > before ? 1 : -1;
+}
+
+/* `windows`: since the last one was opened; 0: this is the first. */
+static void tune(QuotaState *state, const QuotaConfig *config, uint64_t windows) {
+        if (config->n_goals == 0 || state->score < 0)
+                return;
+        if (config->tuner == TUNER_TEMPORAL)
+                state->tuned = state->score >= 1 ? 0 : config->size > 0 ? (double) config->size : TUNED_MAX;
+        else if (windows > 0)
+                tune_consist(state, config, windows);
+}
+
+/* ---- Windows ---- */
+
+static void close_window(QuotaState *state) {
+        double sample;
+
+        state->exceeds += state->full;
+        if (state->charged == 0 || state->charged_time == 0)
+                return;
+        sample = (double) state->charged / (double) state->charged_time;
+        if (state->throughput > 0)
+                state->throughput += THROUGHPUT_WEIGHT * (sample - state->throughput);
+        else
+                state->throughput = sample;
+}
+
+void quota_advance(QuotaState *state, const QuotaConfig *config, nsec_t now, goal_read_t read, void *userdata) {
+        uint64_t windows = 0;
+
+        if (!quota_is_set(config))
+                return;
+        if (state->started) {
+                /* without a length, which nobody should have let pass, one window lasts for ever */
+                if (now < state->window_start || config->reset_interval == 0)
+                        return;
+                windows = (now - state->window_start) / config->reset_interval;
+                if (windows == 0)
+                        return;
+                close_window(state);
+        }
+
+        read_goals(state, config, now, read, userdata);
+        tune(state, config, windows);
+        state->window_start = state->started ? state->window_start + windows * config->reset_interval : now;
+        state->started = true;
+        state->charged = 0;
+        state->charged_time = 0;
+        state->full = false;
+        set_effective(state, config);
+}
+
+uint64_t quota_bytes_left(const QuotaState *state, const QuotaConfig *config) {
+        if (!quota_is_set(config) || state->effective == UINT64_MAX)
+                return UINT64_MAX;
+        return state->effective - MIN(state->charged, state->effective);
+}
+
+nsec_t quota_time_left(const QuotaState *state, const QuotaConfig *config) {
+        if (config->time == 0)
+                return NSEC_INFINITY;
+        return config->time - MIN(state->charged_time, config->time);
+}
+
+nsec_t quota_window_end(const QuotaState *state, const QuotaConfig *config) {
+        if (!quota_is_set(config) || !state->started || config->reset_interval == 0)
+                return NSEC_INFINITY;
+        return state->window_start + MIN(config->reset_interval, NSEC_INFINITY - state->window_start);
+}
+
+/* ---- Charging ---- */
+
+static uint64_t add_capped(uint64_t a, uint64_t b) {
+        return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+static uint64_t charge_of_failed(const QuotaConfig *config, uint64_t bytes) {
+        double charge = ceil((double) bytes * config->fail_charge);
+
+        /* a double cannot hold every number of bytes: never more than all */
+        return charge < (double) bytes ? (uint64_t) charge : bytes;
+}
+
+void quota_charge(QuotaState *state, const QuotaConfig *config, uint64_t tried, uint64_t applied, nsec_t time) {
+        uint64_t failed = tried > applied ? tried - applied : 0;
+        uint64_t charge = add_capped(applied, config->fail_charge > 0 ? charge_of_failed(config, failed) : 0);
+
+        if (!quota_is_set(config))
+                return;
+        state->charged = add_capped(state->charged, charge);
+        state->charged_time = add_capped(state->charged_time, time);
+        if (quota_bytes_left(state, config) < PAGE_SIZE_MIN || quota_time_left(state, config) == 0)
+                state->full = true;
+}

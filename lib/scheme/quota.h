@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Quotas: windows, what is left of them, and the goals that tune them. Pure. */
+#pragma once
+
+#include "scheme/scheme.h"
+
+/* Where a goal stands. */
+typedef struct GoalState {
+        bool primed;      /* of counters: `last` is there */
+        double last;      /* of counters: as last read */
+        nsec_t last_time;
+        double current;   /* in the unit of the target, as of the last window; negative: not known */
+        double score;     /* current / target, or target / current where less is the goal; 1: met; negative:
+                           * not known */
+} GoalState;
+
+/* How the consist tuner has fared with the feedback so far. */
+typedef struct FeedbackState {
+        double gain;         /* share of the step that is made */
+        int run;             /* judgements in a row on this side of the target: > 0 below it, < 0 above; 0: none */
+        int settling;        /* > 0, < 0: `tuned` was just raised, lowered */
+        double judged_tuned; /* at the last judgement */
+        double judged_score;
+} FeedbackState;
+
+typedef struct QuotaState {
+        bool started;
+        nsec_t window_start;
+        uint64_t charged;      /* bytes, in this window */
+        nsec_t charged_time;
+        bool full;             /* something had to wait in this window: set when it is used up, and by callers */
+        uint64_t exceeds;      /* windows that ended full */
+
+        double tuned;          /* bytes per window that the goals allow; only with goals */
+        double score;          /* the highest of the goals: 1 is met; negative: none known */
+        double throughput;     /* bytes per ns of action, moving average over windows; 0: not known */
+        uint64_t effective;    /* bytes that this window allows; UINT64_MAX: no limit */
+        GoalState *goals;      /* n_goals of them */
+        size_t n_goals;
+        FeedbackState feedback;
+} QuotaState;
+
+/* The limits hold at once, before any window is open. 0 or -ENOMEM. */
+int quota_state_init(QuotaState *state, const QuotaConfig *config);
+void quota_state_deinit(QuotaState *state);
+
+/* Reads a goal's metric: counters (PSI: total stall in ns since boot) or values, in the unit of the target. 0,
+ * or a negative error number: not known now. */
+typedef int (*goal_read_t)(void *userdata, const GoalConfig *goal, double *ret);
+
+/* Whether the metric is read as a counter that only grows. */
+bool goal_is_counter(GoalMetric metric);
+
+/* Reads one goal and scores it. Of a counter it takes the growth since it was last read, scaled to the length of
+ * one window; the first reading, and one that is less than the last, only prime it. Otherwise the value counts as
+ * it is. What cannot be read, is negative or no number is not known. A score is at most GOAL_SCORE_MAX. */
+void goal_update(GoalState *state, const GoalConfig *config, nsec_t interval, nsec_t now, goal_read_t read,
+                 void *userdata);
+
+#define GOAL_SCORE_MAX 1e6
+
+/* Opens the window that `now` lies in, if that is a new one: closes the last one, reads the goals and tunes.
+ * Windows follow each other without a gap, on a grid that begins at the first call; the first one is limited
+ * like every other. When whole windows were missed, counters are scaled down to the length of one.
+ *
+ * consist, after mm/damon/core.c, damon_feed_loop_next_input(), which multiplies by 2 - score:
+ *   tuned *= 1 + gain (1 - score), the factor bounded to [0.5, 2], `tuned` to [one page, the size quota].
+ * It starts at size / 256, at least a page (without a size quota: 1 MiB; so does temporal); the first window is
+ * not tuned. With a score that is not known the quota stays as it was. Where several goals are known, the
+ * highest score decides.
+ *
+ * With a gain of 1 that is DAMON's law. That swings without end where the stall comes a window late, and where it
+ * only begins beyond a knee, so that a few percent more bytes are many more stalls. Therefore:
+ *  - The gain starts at 1. When the score crosses 1, it is halved; where `tuned` had moved by a tenth or more,
+ *    the crossing also tells how steep the metric is, and the gain is brought down to
+ *    ln(tuned ratio) / (score difference), though to no less than an eighth at once. From the 9th judgement in
+ *    a row on one side on, it grows by a quarter each time. It stays within [1/32, 1].
+ *  - After a step of a tenth or more the next score is not judged while it is on the side that it was on: it may
+ *    still be that of the setting before. (If windows were missed since, it is judged.)
+ *  - No wind-up: it grows only where the quota was what limited. The closed window must have been full or at
+ *    least half used, or the quota be less than 4 MiB (that actions by huge page are possible at all); and a
+ *    time quota bounds `tuned` to twice what fits into it.
+ * tests/sim/test-quota.c has the plants that this was chosen by.
+ *
+ * temporal: nothing from a score of 1 on, else all that size and time allow.
+ *
+ * `effective` is the least of size, `tuned`, and throughput x time, once throughput is known. Throughput is
+ * bytes charged per ns of action, of windows in which both were above 0, the latest with a weight of 0.3. It
+ * only spreads what there is time for (the time itself is limited), so it leaves a page at least. */
+void quota_advance(QuotaState *state, const QuotaConfig *config, nsec_t now, goal_read_t read, void *userdata);
+
+/* What is left of the open window. UINT64_MAX, NSEC_INFINITY: no limit. */
+uint64_t quota_bytes_left(const QuotaState *state, const QuotaConfig *config);
+nsec_t quota_time_left(const QuotaState *state, const QuotaConfig *config);
+
+/* End of the open window; NSEC_INFINITY without a quota, and before the first window. */
+nsec_t quota_window_end(const QuotaState *state, const QuotaConfig *config);
+
+/* Something was done in the open window: applied bytes count whole, tried ones that were not applied by
+ * fail_charge, rounded up. */
+void quota_charge(QuotaState *state, const QuotaConfig *config, uint64_t tried, uint64_t applied, nsec_t time);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the parts of a scheme set share. Internal to lib/scheme. */
+#pragma once
+
+#include "scheme/ledger.h"
+#include "scheme/set.h"
+
+/* A scheme in force. */
+typedef struct Running {
+        uint64_t id;
+        SchemeSpec *spec;
+        SchemeStats stats;
+        QuotaState quota;
+        WatermarkState watermark;
+        Ledger ledger;
+        double *inputs; /* for each goal: what users fed in */
+        nsec_t next_apply;
+        bool continuing; /* the last pass had to stop for the quota: goes on when the next window opens */
+        double swap_tokens; /* bytes that may be handed to swap now */
+        nsec_t swap_time;
+        /* both fade: the share is what GOAL_REFAULT_RATE means */
+        double recent_applied;
+        double recent_back;
+        nsec_t recent_time;
+} Running;
+
+struct SchemeSet {
+        Running **schemes;
+        size_t n;
+        uint64_t last_id;
+        uint64_t plans;
+        uint64_t sequence; /* of the last snapshot that was looked at */
+        ActEntry log[ACT_LOG_MAX];
+        size_t log_n;
+        size_t log_next;
+};
+
+Running *running_free(Running *running);
+
+/* Lets what is recent fade to `now`. */
+void running_fade(Running *running, nsec_t now);
+
+static inline bool running_acts(const Running *running) {
+        return running->spec->config.action != ACTION_STAT && !running->spec->config.dry_run;
+}
+
+/* What was done to cold memory and is used again was done wrongly. */
+static inline bool running_backs_off(const Running *running) {
+        return action_preference(running->spec->config.action) == PREFER_COLD;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Settling: what came of a plan is charged, counted and remembered. */
+#include <errno.h>
+
+#include "base/macro.h"
+#include "scheme/set-internal.h"
+
+static void count_error(ErrorCount *errors, int error, uint64_t count) {
+        for (size_t i = 0; i < PLAN_ERRORS_MAX; i++) {
+                if (errors[i].error != 0 && errors[i].error != error && i + 1 < PLAN_ERRORS_MAX)
+                        continue;
+                /* the last place takes all that found none */
+                errors[i].error = error;
+                errors[i].count += count;
+                return;
+        }
+}
+
+static void count_scheme(Running *running, const SchemeResult *result, nsec_t now) {
+        SchemeStats *stats = &running->stats;
+
+        /* what was not reached is planned again: only the last plan's counts */
+        stats->others[OUTCOME_UNREACHED] = 0;
+        stats->calls += result->calls;
+        stats->longest = MAX(stats->longest, result->longest);
+        for (size_t i = 0; i < PLAN_ERRORS_MAX; i++) {
+                if (result->errors[i].error == 0)
+                        continue;
+                count_error(stats->errors, result->errors[i].error, result->errors[i].count);
+                stats->last_error = result->errors[i].error;
+                stats->last_error_time = now;
+        }
+        if (result->bytes_ran_out || result->time_ran_out) {
+                running->quota.full = true;
+                running->continuing = true;
+        }
+        if (result->late && quota_is_set(&running->spec->config.quota))
+                running->continuing = true;
+}
+
+/* What kept most of the item back, of what is worth telling. */
+static Outcome main_outcome(const ItemResult *result) {
+        Outcome most = OUTCOME_NOTHING;
+
+        for (Outcome i = 0; i < _OUTCOME_MAX; i++)
+                if (i != OUTCOME_NOTHING && i != OUTCOME_UNREACHED && result->others[i] > 0 &&
+                    (most == OUTCOME_NOTHING || result->others[i] > result->others[most]))
+                        most = i;
+        return most;
+}
+
+static void write_log(SchemeSet *set, const Running *running, const Plan *plan, const PlanItem *item,
+                      const ItemResult *result, nsec_t now) {
+        Outcome why = main_outcome(result);
+
+        /* that nothing was there is no news */
+        if (result->tried == 0 && (why == OUTCOME_NOTHING || why == OUTCOME_FILTERED))
+                return;
+        set->log[set->log_next] = (ActEntry) {
+                .time = now,
+                .scheme = running->id,
+                .target = plan->targets[item->target].id,
+                .pid = plan->targets[item->target].pid,
+                .start = item->start,
+                .end = result->stopped_at,
+                .tried = result->tried,
+                .applied = result->applied,
+                .dry_run = plan->schemes[item->scheme].dry_run,
+                .why = why,
+        };
+        set->log_next = (set->log_next + 1) % ACT_LOG_MAX;
+        set->log_n = MIN(set->log_n + 1, (size_t) ACT_LOG_MAX);
+}
+
+static void count_item(Running *running, const ItemResult *result, bool dry_run) {
+        SchemeStats *stats = &running->stats;
+
+        if (dry_run) {
+                stats->would_regions += result->tried > 0;
+                stats->would += result->tried;
+        } else {
+                stats->tried_regions += result->tried > 0;
+                stats->tried += result->tried;
+                stats->applied_regions += result->applied > 0;
+                stats->applied += result->applied;
+        }
+        for (Outcome i = 0; i < _OUTCOME_MAX; i++)
+                stats->others[i] += result->others[i];
+        stats->time += result->time;
+}
+
+/* How long memory is left alone after it was acted on: as DAMON, which has it begin a new age. */
+static nsec_t rest_of(const Running *running) {
+        const SchemeConfig *config = &running->spec->config;
+
+        return MAX(MAX(config->pattern.age_min, config->apply_interval), NSEC_PER_SEC);
+}
+
+static int remember(Running *running, const Plan *plan, const PlanItem *item, const ItemResult *result, nsec_t now) {
+        const PlanTarget *target = &plan->targets[item->target];
+        bool dry_run = plan->schemes[item->scheme].dry_run;
+        LedgerEntry entry = {
+                .target = target->id,
+                .address_space = target->address_space,
+                .start = item->start,
+                .end = result->stopped_at,
+                .acted = now,
+                .rest = rest_of(running),
+                .pretended = dry_run,
+                .applied = dry_run ? result->tried : result->applied,
+                .left = result->left,
+        };
+
+        if (result->stopped_at <= item->start || result->others[OUTCOME_GONE] + result->others[OUTCOME_REPLACED] > 0)
+                return 0;
+        /* what was planned as a dry run is no reason to hold back once it has become serious */
+        if (plan->schemes[item->scheme].spec->config.dry_run && running_acts(running))
+                return 0;
+        return ledger_add(&running->ledger, &entry);
+}
+
+static int settle_item(SchemeSet *set, const Plan *plan, size_t i, const PlanResult *result, nsec_t now) {
+        const PlanItem *item = &plan->items[i];
+        const ItemResult *of = &result->items[i];
+        bool dry_run = plan->schemes[item->scheme].dry_run;
+        uint64_t done = dry_run ? of->tried : of->applied;
+        int index = scheme_set_find_id(set, plan->schemes[item->scheme].id);
+        Running *running;
+
+        if (index < 0)
+                return 0; /* the configuration does not have it any more */
+
+        running = set->schemes[index];
+        count_item(running, of, dry_run);
+        quota_charge(&running->quota, &running->spec->config.quota, of->tried, done, of->time);
+        running_fade(running, now);
+        running->recent_applied += (double) done;
+        if (!dry_run)
+                running->swap_tokens -= (double) of->anon;
+        write_log(set, running, plan, item, of, now);
+        return remember(running, plan, item, of, now);
+}
+
+static void settle_audit(SchemeSet *set, const Plan *plan, size_t i, const PlanResult *result, nsec_t now) {
+        const PlanAudit *audit = &plan->audits[i];
+        int index = scheme_set_find_id(set, audit->cookie);
+        Running *running;
+        uint64_t bytes;
+
+        if (index < 0 || !result->audits[i].known)
+                return;
+        running = set->schemes[index];
+        bytes = ledger_audit(&running->ledger, plan->targets[audit->target].id, audit->start, audit->end,
+                             result->audits[i].resident, now, running_backs_off(running));
+        running->stats.refaulted += bytes;
+        running_fade(running, now);
+        running->recent_back += (double) bytes;
+}
+
+int scheme_set_settle(SchemeSet *set, const Plan *plan, const PlanResult *result, nsec_t now) {
+        int r = 0, first_error = 0;
+
+        assert(plan->sequence == result->sequence);
+
+        /* audits first: acting may cut the entries that they are about */
+        for (size_t i = 0; i < plan->n_audits; i++)
+                settle_audit(set, plan, i, result, now);
+        for (size_t i = 0; i < plan->n_schemes; i++) {
+                int index = scheme_set_find_id(set, plan->schemes[i].id);
+
+                if (index >= 0)
+                        count_scheme(set->schemes[index], &result->schemes[i], now);
+        }
+        /* one that cannot be remembered is no reason to forget to charge the others */
+        for (size_t i = 0; i < plan->n_items; i++) {
+                r = settle_item(set, plan, i, result, now);
+                first_error = first_error < 0 ? first_error : r;
+        }
+        return first_error;
+}

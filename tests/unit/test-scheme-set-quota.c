@@ -1,0 +1,717 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tests of scheme sets: how much, how often, and when not at all. */
+#include "test-scheme-set.h"
+
+#define WINDOW (60 * SEC)
+
+/* Of an action that is not audited: a plan is about acting. */
+static SchemeConfig limited(const char *name, uint64_t pages, nsec_t window) {
+        SchemeConfig config = pageout_of(name);
+
+        config.action = ACTION_COLD;
+        config.pattern.age_min = 600 * SEC;
+        config.quota.size = pages * PAGE;
+        config.quota.reset_interval = window;
+        return config;
+}
+
+/* ---- Windows ---- */
+
+START_TEST(the_first_window_is_limited) {
+        const SchemeConfig config = limited("x", 25, WINDOW);
+        Plan *plan;
+        WORLD;
+
+        world_configure(&w, &config, 1);
+        world_add(&w, 0, 0, 100, 0, 1000 * SEC);
+        plan = world_step(&w);
+        ck_assert_uint_eq(plan->schemes[0].bytes_max, 25 * PAGE);
+        ck_assert_uint_eq(plan->schemes[0].deadline, w.now + AGGREGATE);
+        ck_assert_uint_eq(world_settle(&w, plan), 25 * PAGE);
+        ck_assert_uint_eq(world_view(&w, "x").quota->charged, 25 * PAGE);
+        ck_assert_ptr_null(world_step(&w));
+}
+END_TEST
+
+START_TEST(windows_go_on_from_where_it_stopped) {
+        const SchemeConfig config = limited("x", 25, WINDOW);
+        nsec_t opened;
+        WORLD;
+
+        world_configure(&w, &config, 1);
+        world_add(&w, 0, 0, 90, 0, 1000 * SEC);
+        world_settle(&w, world_step(&w));
+        opened = w.now;
+        for (uint64_t i = 1; i < 4; i++) {
+                Plan *plan;
+
+                /* no snapshot needed: it is due when the window opens, and not before */
+                ck_assert_uint_eq(scheme_set_next(w.set), opened + i * WINDOW);
+                w.now = opened + i * WINDOW - 1;
+                ck_assert_ptr_null(world_decide(&w));
+                w.now = opened + i * WINDOW;
+                plan = world_decide(&w);
+                ck_assert_uint_eq(plan->items[0].start, (i == 3 ? 75 : 25 * i) * PAGE);
+                ck_assert_uint_eq(world_settle(&w, plan), (i == 3 ? 15 : 25) * PAGE);
+        }
+        ck_assert_uint_eq(scheme_set_next(w.set), NSEC_INFINITY);
+        w.now += WINDOW;
+        ck_assert_ptr_null(world_decide(&w));
+        ck_assert_uint_eq(world_view(&w, "x").quota->exceeds, 3);
+}
+END_TEST
+
+START_TEST(several_plans_in_a_window) {
+        const SchemeConfig config = limited("x", 25, WINDOW);
+        uint64_t bytes = 0;
+        WORLD;
+
+        world_configure(&w, &config, 1);
+        for (uint64_t i = 0; i < 10; i++) {
+                world_add(&w, 0, 100 * i, 100 * i + 4, 0, 1000 * SEC);
+                bytes += world_settle(&w, world_step(&w));
+                ck_assert_uint_eq(bytes, MIN(UINT64_C(25), 4 * (i + 1)) * PAGE);
+        }
+}
+END_TEST
+
+START_TEST(failures_are_charged_in_part) {
+        SchemeConfig config = limited("x", 100, WINDOW);
+        PlanResult *result;
+        Plan *plan;
+        WORLD;
+
+        config.quota.fail_charge = 0.5;
+        world_configure(&w, &config, 1);
+        world_add(&w, 0, 0, 100, 0, 1000 * SEC);
+        plan = world_step(&w);
+        result = plan_result_new(plan);
+        result->items[0] = (ItemResult) { .stopped_at = 100 * PAGE, .tried = 100 * PAGE, .applied = 40 * PAGE };
+        ck_assert_int_eq(scheme_set_settle(w.set, plan, result, w.now), 0);
+        plan_free(plan);
+        plan_result_free(result);
+        ck_assert_uint_eq(world_view(&w, "x").quota->charged, 70 * PAGE);
+}
+END_TEST
+
+START_TEST(time_is_limited) {
+        SchemeConfig config = limited("x", 0, WINDOW);
+        PlanResult *result;
+        Plan *plan;
+        WORLD;
+
+        config.quota.time = 10 * NSEC_PER_MSEC;
+        world_configure(&w, &config, 1);
+        world_add(&w, 0, 0, 100, 0, 1000 * SEC);
+        plan = world_step(&w);
+        ck_assert_uint_eq(plan->schemes[0].time_max, 10 * NSEC_PER_MSEC);
+        ck_assert_uint_eq(plan->schemes[0].bytes_max, UINT64_MAX);
+        result = plan_result_new(plan);
+        result->items[0] = (ItemResult) { .stopped_at = 50 * PAGE, .tried = 50 * PAGE, .applied = 50 * PAGE,
+                                          .time = 10 * NSEC_PER_MSEC };
+        result->items[0].others[OUTCOME_UNREACHED] = 50 * PAGE;
+        result->schemes[0].time_ran_out = true;
+        ck_assert_int_eq(scheme_set_settle(w.set, plan, result, w.now), 0);
+        plan_free(plan);
+        plan_result_free(result);
+
+        ck_assert_ptr_null(world_step(&w));
+        ck_assert_uint_eq(scheme_set_next(w.set), w.now - AGGREGATE + WINDOW);
+        w.now = scheme_set_next(w.set);
+        plan = world_decide(&w);
+        world_check_item(plan, 0, 0, 50, 100);
+        ck_assert_uint_eq(plan->schemes[0].time_max, 10 * NSEC_PER_MSEC);
+        plan_free(plan);
+}
+END_TEST
+
+/* Nothing begins in one window and is paid for by the next. */
+START_TEST(deadlines_end_with_the_window) {
+        const SchemeConfig config = limited("x", 25, WINDOW);
+        nsec_t opened;
+        Plan *plan;
+        WORLD;
+
+        world_configure(&w, &config, 1);
+        world_settle(&w, world_step(&w));
+        opened = w.now;
+        world_add(&w, 0, 0, 90, 0, 1000 * SEC);
+        w.now = opened + WINDOW - SEC - AGGREGATE;
+        plan = world_step(&w);
+        ck_assert_uint_eq(plan->schemes[0].deadline, opened + WINDOW);
+        ck_assert_uint_eq(world_settle(&w, plan), 25 * PAGE);
+}
+END_TEST
+
+START_TEST(late_ones_go_on_in_the_next_window) {
+        const SchemeConfig config = limited("x", 50, WINDOW);
+        PlanResult *result;
+        Plan *plan;
+        WORLD;
+
+        world_configure(&w, &config, 1);
+        world_add(&w, 0, 0, 40, 0, 1000 * SEC);
+        plan = world_step(&w);
+        result = plan_result_new(plan);
+        result->items[0].stopped_at = 10 * PAGE;
+        result->items[0].tried = result->items[0].applied = 10 * PAGE;
+        result->items[0].others[OUTCOME_UNREACHED] = 30 * PAGE;
+        result->schemes[0].late = true;
+        ck_assert_int_eq(scheme_set_settle(w.set, plan, result, w.now), 0);
+        plan_free(plan);
+        plan_result_free(result);
+        ck_assert_uint_eq(world_view(&w, "x").quota->exceeds, 0);
+        w.now = scheme_set_next(w.set);
+        plan = world_decide(&w);
+        world_check_item(plan, 0, 0, 10, 40);
+        plan_free(plan);
+}
+END_TEST
+
+/* ---- A change buys no second helping ---- */
+
+START_TEST(changes_in_the_middle_of_a_window) {
+        SchemeConfig config = limited("x", 25, WINDOW);
+        WORLD;
+
+        world_configure(&w, &config, 1);
+        world_add(&w, 0, 0, 1000, 0, 10000 * SEC);
+        ck_assert_uint_eq(world_settle(&w, world_step(&w)), 25 * PAGE);
+
+        config.pattern.age_min = 601 * SEC;
+        world_configure(&w, &config, 1);
+        ck_assert_ptr_null(world_step(&w));
+        config.quota.size = 30 * PAGE; /* more: the difference */
+        world_configure(&w, &config, 1);
+        ck_assert_uint_eq(world_settle(&w, world_step(&w)), 5 * PAGE);
+        config.quota.size = 10 * PAGE; /* less than is spent */
+        world_configure(&w, &config, 1);
+        ck_assert_ptr_null(world_step(&w));
+        config.quota.size = 30 * PAGE;
+        config.quota.reset_interval = WINDOW + SEC;
+        world_configure(&w, &config, 1);
+        ck_assert_ptr_null(world_step(&w));
+        config.quota.reset_interval = WINDOW / 2;
+        world_configure(&w, &config, 1);
+        ck_assert_ptr_null(world_step(&w));
+        w.now += WINDOW;
+        ck_assert_uint_eq(world_settle(&w, world_step(&w)), 30 * PAGE);
+}
+END_TEST
+
+START_TEST(changes_while_a_plan_is_out) {
+        SchemeConfig config = limited("x", 25, WINDOW);
+        Plan *plan;
+        WORLD;
+
+        world_configure(&w, &config, 1);
+        world_add(&w, 0, 0, 1000, 0, 10000 * SEC);
+        plan = world_step(&w);
+        config.pattern.age_min = 601 * SEC;
+        world_configure(&w, &config, 1);
+        ck_assert_uint_eq(world_settle(&w, plan), 25 * PAGE);
+        ck_assert_uint_eq(world_view(&w, "x").quota->charged, 25 * PAGE);
+        ck_assert_uint_eq(world_view(&w, "x").stats->applied, 25 * PAGE);
+        ck_assert_ptr_null(world_step(&w));
+}
+END_TEST
+
+/* ---- Rests ---- */
+
+START_TEST(nothing_is_done_twice) {
+        SchemeConfig config = pageout_of("x");
+        WORLD;
+
+        world_configure(&w, &config, 1);
+        world_add(&w, 0, 0, 10, 0, 100 * SEC);
+        ck_assert_uint_eq(world_settle(&w, world_step(&w)), 10 * PAGE);
+        for (int i = 0; i < 29; i++) {
+                Plan *plan = world_step(&w);
+
+                ck_assert_uint_eq(world_planned(plan), 0); /* but it is looked at: audits */
+                plan_free(plan);
+        }
+        ck_assert_uint_eq(world_planned(NULL), 0);
+        ck_assert_uint_eq(world_settle(&w, world_step(&w)), 10 * PAGE);
+}
+END_TEST
+
+START_TEST(rests_are_as_long_as_the_longest_of_both) {
+        SchemeConfig config = pageout_of("x");
+        WORLD;
+
+        config.pattern.age_min = 0;
+        config.apply_interval = 30 * SEC;
+        config.dry_run = true;
+        world_configure(&w, &config, 1);
+        world_add(&w, 0, 0, 10, 0, 100 * SEC);
+        world_settle(&w, world_step(&w));
+        ck_assert_uint_eq(world_view(&w, "x").resting, 10 * PAGE);
+        w.now += 30 * SEC - 1;
+        ck_assert_uint_eq(world_view(&w, "x").resting, 10 * PAGE);
+        w.now++;
+        ck_assert_uint_eq(world_view(&w, "x").resting, 0);
+}
+END_TEST
+
+/* A plan of audits only, of which this share is resident. */
+static void audit(World *w, double share) {
+        Plan *plan = world_step(w);
+        PlanResult *result;
+
+        ck_assert_ptr_nonnull(plan);
+        ck_assert_uint_eq(plan->n_items, 0);
+        ck_assert_uint_eq(plan->n_audits, 1);
+        result = plan_result_new(plan);
+        result->audits[0] = (AuditResult) {
+                true, (uint64_t) (share * (double) (plan->audits[0].end - plan->audits[0].start)),
+        };
+        ck_assert_int_eq(scheme_set_settle(w->set, plan, result, w->now), 0);
+        plan_free(plan);
+        plan_result_free(result);
+}
+
+START_TEST(audits_find_what_came_back) {
+        SchemeConfig config = pageout_of("x");
+        nsec_t rest = 60 * SEC;
+        WORLD;
+
+        world_configure(&w, &config, 1);
+        world_add(&w, 0, 0, 10, 0, 100 * SEC);
+        for (uint64_t i = 1; i <= 9; i++) {
+                ck_assert_uint_eq(world_settle(&w, world_step(&w)), 10 * PAGE);
+                audit(&w, 1);
+                rest = MIN(2 * rest, 60 * NSEC_PER_MINUTE);
+                ck_assert_uint_eq(world_view(&w, "x").stats->refaulted, i * 10 * PAGE);
+                ck_assert_uint_eq(world_view(&w, "x").backed_off, 10 * PAGE);
+                ck_assert_ptr_null(world_step(&w)); /* all is back: nothing more to look for */
+                w.now += rest - 2 * AGGREGATE - 1;
+                ck_assert_ptr_null(world_step(&w));
+                ck_assert_uint_eq(world_view(&w, "x").resting, 10 * PAGE);
+        }
+}
+END_TEST
+
+START_TEST(audits_that_know_nothing) {
+        SchemeConfig config = pageout_of("x");
+        PlanResult *result;
+        Plan *plan;
+        WORLD;
+
+        world_configure(&w, &config, 1);
+        world_add(&w, 0, 0, 10, 0, 100 * SEC);
+        world_settle(&w, world_step(&w));
+        plan = world_step(&w);
+        result = plan_result_new(plan);
+        result->audits[0].resident = 10 * PAGE; /* not known */
+        ck_assert_int_eq(scheme_set_settle(w.set, plan, result, w.now), 0);
+        plan_free(plan);
+        plan_result_free(result);
+        ck_assert_uint_eq(world_view(&w, "x").stats->refaulted, 0);
+}
+END_TEST
+
+START_TEST(only_pageout_is_audited) {
+        SchemeConfig config = pageout_of("x");
+        WORLD;
+
+        config.action = ACTION_COLD;
+        world_configure(&w, &config, 1);
+        world_add(&w, 0, 0, 10, 0, 100 * SEC);
+        world_settle(&w, world_step(&w));
+        ck_assert_ptr_null(world_step(&w));
+}
+END_TEST
+
+START_TEST(ended_targets_are_not_audited) {
+        SchemeConfig config = pageout_of("x");
+        WORLD;
+
+        world_configure(&w, &config, 1);
+        world_add(&w, 0, 0, 10, 0, 100 * SEC);
+        world_settle(&w, world_step(&w));
+        w.targets[0].state = TARGET_ENDED;
+        ck_assert_ptr_null(world_step(&w));
+}
+END_TEST
+
+START_TEST(exec_begins_anew) {
+        SchemeConfig config = pageout_of("x");
+        WORLD;
+
+        world_configure(&w, &config, 1);
+        world_add(&w, 0, 0, 10, 0, 100 * SEC);
+        world_settle(&w, world_step(&w));
+        w.targets[0].address_space = 2;
+        ck_assert_uint_eq(world_settle(&w, world_step(&w)), 10 * PAGE);
+}
+END_TEST
+
+START_TEST(the_monitor_sees_what_came_back) {
+        SchemeConfig configs[] = { pageout_of("cold"), scheme_of("hot", ACTION_WILLNEED) };
+        WORLD;
+
+        configs[0].action = ACTION_COLD;
+        configs[1].pattern.age_min = 60 * SEC;
+        configs[1].pattern.rate_min = 0.5;
+        world_configure(&w, configs, 2);
+        world_add(&w, 0, 0, 10, 0, 100 * SEC);
+        world_add(&w, 0, 10, 20, 1, 100 * SEC);
+        ck_assert_uint_eq(world_settle(&w, world_step(&w)), 20 * PAGE);
+        w.regions[0].hits = 20;
+        ck_assert_ptr_null(world_step(&w));
+        ck_assert_uint_eq(world_view(&w, "cold").backed_off, 10 * PAGE);
+        ck_assert_uint_eq(world_view(&w, "cold").stats->returned, 10 * PAGE);
+        /* for this one it is success */
+        ck_assert_uint_eq(world_view(&w, "hot").backed_off, 0);
+        w.regions[0].hits = 0;
+        w.now += 60 * SEC;
+        ck_assert_uint_eq(world_settle(&w, world_step(&w)), 10 * PAGE);
+        w.now += 60 * SEC;
+        ck_assert_uint_eq(world_settle(&w, world_step(&w)), 20 * PAGE);
+}
+END_TEST
+
+/* What was only pretended to be done is all there, of course: that is no return. */
+START_TEST(from_dry_run_to_deed) {
+        SchemeConfig config = pageout_of("x");
+        Plan *plan;
+        WORLD;
+
+        config.dry_run = true;
+        world_configure(&w, &config, 1);
+        world_add(&w, 0, 0, 10, 0, 100 * SEC);
+        ck_assert_uint_eq(world_settle(&w, world_step(&w)), 10 * PAGE);
+        w.regions[0].end = 20 * PAGE;
+        plan = world_step(&w); /* still pretending when … */
+        world_check_item(plan, 0, 0, 10, 20);
+
+        config.dry_run = false; /* … it becomes serious */
+        world_configure(&w, &config, 1);
+        world_settle(&w, plan);
+        plan = world_step(&w);
+        ck_assert_ptr_nonnull(plan);
+        ck_assert_uint_eq(plan->n_audits, 0);
+        ck_assert_uint_eq(plan->n_items, 1);
+        world_check_item(plan, 0, 0, 0, 20);
+        ck_assert_uint_eq(world_settle(&w, plan), 20 * PAGE);
+        ck_assert_uint_eq(world_view(&w, "x").stats->would, 20 * PAGE);
+        ck_assert_uint_eq(world_view(&w, "x").stats->tried, 20 * PAGE);
+
+        /* and back: what was done rests on, and is not looked at any more */
+        config.dry_run = true;
+        world_configure(&w, &config, 1);
+        ck_assert_ptr_null(world_step(&w));
+        config.dry_run = false;
+        world_configure(&w, &config, 1);
+        audit(&w, 0);
+}
+END_TEST
+
+/* ---- Watermarks ---- */
+
+START_TEST(watermarks) {
+        SchemeConfig config = pageout_of("x");
+        WORLD;
+
+        config.watermarks = (WatermarkConfig) { WATERMARK_FREE_MEM_RATE, 5 * SEC, 0.5, 0.4, 0.1 };
+        config.dry_run = true;
+        world_configure(&w, &config, 1);
+        w.watermark = 0.6;
+        for (uint64_t i = 0; i < 20; i++) {
+                world_add(&w, 0, 100 * i, 100 * i + 10, 0, 100 * SEC);
+                ck_assert_ptr_null(world_step(&w));
+        }
+        ck_assert_int_eq(world_view(&w, "x").state, SCHEME_INACTIVE);
+        ck_assert_uint_eq(world_view(&w, "x").stats->passes, 0);
+        ck_assert_uint_le(w.watermark_reads, 15);
+        ck_assert_uint_gt(scheme_set_next(w.set), w.now);
+        ck_assert_uint_le(scheme_set_next(w.set), w.now + 5 * SEC);
+
+        w.watermark = 0.45; /* not yet */
+        w.now += 5 * SEC;
+        ck_assert_ptr_null(world_step(&w));
+        w.watermark = 0.39;
+        w.now += 5 * SEC;
+        ck_assert_uint_eq(world_settle(&w, world_step(&w)), 200 * PAGE);
+        ck_assert_int_eq(world_view(&w, "x").state, SCHEME_ACTIVE);
+        w.watermark = -1; /* cannot be read */
+        w.now += 5 * SEC;
+        world_add(&w, 0, 10000, 10010, 0, 100 * SEC);
+        ck_assert_ptr_null(world_step(&w));
+        ck_assert_int_eq(world_view(&w, "x").state, SCHEME_INACTIVE);
+        w.watermark = 0.05; /* the kernel's own reclaim has it now */
+        w.now += 5 * SEC;
+        ck_assert_ptr_null(world_step(&w));
+        w.watermark = 0.1;
+        w.now += 5 * SEC;
+        ck_assert_uint_ge(world_settle(&w, world_step(&w)), 10 * PAGE);
+}
+END_TEST
+
+/* ---- Swap ---- */
+
+START_TEST(no_room_in_swap) {
+        const SchemeConfig config = pageout_of("x");
+        Plan *plan;
+        WORLD;
+
+        world_configure(&w, &config, 1);
+        world_add(&w, 0, 0, 10, 0, 100 * SEC);
+        w.swap_free = 4 * MIB;
+        plan = world_step(&w);
+        ck_assert_uint_eq(plan->schemes[0].swap_max, 0);
+        plan_free(plan);
+        w.swap_free = 0;
+        plan = world_step(&w);
+        ck_assert_uint_eq(plan->schemes[0].swap_max, 0);
+        plan_free(plan);
+        w.swap_free = UINT64_C(1) << 40;
+        w.swap_unreadable = true;
+        plan = world_step(&w);
+        ck_assert_uint_eq(plan->schemes[0].swap_max, 0);
+        plan_free(plan);
+        w.swap_unreadable = false;
+        w.swap_free = 4 * MIB + 3 * PAGE;
+        plan = world_step(&w);
+        ck_assert_uint_eq(plan->schemes[0].swap_max, 3 * PAGE);
+        plan_free(plan);
+        w.swap_free = UINT64_MAX;
+        plan = world_step(&w);
+        ck_assert_uint_eq(plan->schemes[0].swap_max, 2 * SCHEME_SWAP_OUT_DEFAULT);
+        plan_free(plan);
+}
+END_TEST
+
+/* Over any run: rate x time, and an interval's worth to begin with. */
+START_TEST(swap_rate) {
+        SchemeConfig config = pageout_of("x");
+        nsec_t began, steps = 1500;
+        uint64_t sum = 0;
+        Rng rng;
+        WORLD;
+
+        rng_init(&rng, (uint64_t) _i);
+        config.pattern.age_min = 0;
+        config.swap_out_max = MIB;
+        world_configure(&w, &config, 1);
+        world_add(&w, 0, 0, 100000, 0, 100 * SEC);
+        began = w.now;
+        while (steps-- > 0) {
+                PlanResult *result;
+                Plan *plan;
+
+                w.now += rng_below(&rng, 10) ? rng_below(&rng, 3 * SEC) : rng_below(&rng, 3000 * SEC);
+                w.swap_free = rng_below(&rng, 10) ? UINT64_C(1) << 40 : rng_below(&rng, 8 * MIB);
+                plan = world_step(&w);
+                if (rng_below(&rng, 20) == 0) { /* in the middle of it all, and with a plan out */
+                        config.pattern.size_max--;
+                        world_configure(&w, &config, 1);
+                }
+                if (!plan)
+                        continue;
+                result = plan_result_new(plan);
+                if (plan->n_items > 0 && plan->schemes[0].swap_max >= PAGE) {
+                        ck_assert_uint_le(plan->schemes[0].swap_max, 2 * MIB);
+                        result->items[0].anon = rng_below(&rng, plan->schemes[0].swap_max + 1) / PAGE * PAGE;
+                        result->items[0].tried = result->items[0].applied = result->items[0].anon;
+                        result->items[0].stopped_at += result->items[0].anon;
+                        sum += result->items[0].anon;
+                }
+                ck_assert_int_eq(scheme_set_settle(w.set, plan, result, w.now), 0);
+                plan_free(plan);
+                plan_result_free(result);
+                ck_assert_uint_le(sum, (w.now - began) / SEC * MIB + 3 * MIB);
+        }
+        ck_assert_uint_gt(sum, 500 * MIB);
+}
+END_TEST
+
+START_TEST(swap_forbidden_by_rate) {
+        SchemeConfig config = pageout_of("x");
+        Plan *plan;
+        WORLD;
+
+        config.swap_out_max = 0;
+        world_configure(&w, &config, 1);
+        world_add(&w, 0, 0, 10, 0, 100 * SEC);
+        plan = world_step(&w);
+        ck_assert_uint_lt(plan->schemes[0].swap_max, PAGE);
+        plan_free(plan);
+}
+END_TEST
+
+/* ---- Goals ---- */
+
+static SchemeConfig with_goal(GoalConfig *goal) {
+        SchemeConfig config = limited("x", 256 * 100, 10 * SEC);
+
+        config.quota.goals = goal;
+        config.quota.n_goals = 1;
+        return config;
+}
+
+/* The score after the next window has opened. */
+static double score(World *w) {
+        w->now += 10 * SEC;
+        world_settle(w, world_step(w));
+        return world_view(w, "x").quota->score;
+}
+
+START_TEST(goal_from_users) {
+        GoalConfig goal = { .metric = GOAL_USER_INPUT, .target = 10, .current = 5 };
+        SchemeConfig config = with_goal(&goal);
+        uint64_t first;
+        WORLD;
+
+        world_configure(&w, &config, 1);
+        ck_assert_uint_eq(world_view(&w, "x").quota->effective, 100 * PAGE);
+        ck_assert_double_eq_tol(score(&w), 0.5, 1e-9);
+        first = world_view(&w, "x").quota->effective;
+        ck_assert_int_eq(scheme_set_input(w.set, "x", 20), 0);
+        ck_assert_int_eq(scheme_set_input(w.set, "y", 20), -ENOENT);
+        ck_assert_double_eq_tol(score(&w), 2, 1e-9);
+        ck_assert_uint_lt(world_view(&w, "x").quota->effective, first);
+        /* unchanged schemes keep what was fed in */
+        world_configure(&w, &config, 1);
+        ck_assert_double_eq_tol(score(&w), 2, 1e-9);
+        ck_assert_double_eq_tol(world_view(&w, "x").quota->goals[0].current, 20, 1e-9);
+}
+END_TEST
+
+START_TEST(input_for_schemes_without_such_a_goal) {
+        GoalConfig goal = { .metric = GOAL_RSS, .target = 10 };
+        SchemeConfig configs[] = { with_goal(&goal), pageout_of("y") };
+        WORLD;
+
+        world_configure(&w, configs, 2);
+        ck_assert_int_eq(scheme_set_input(w.set, "x", 1), -EINVAL);
+        ck_assert_int_eq(scheme_set_input(w.set, "y", 1), -EINVAL);
+}
+END_TEST
+
+START_TEST(goal_of_the_resident_size) {
+        GoalConfig goal = { .metric = GOAL_RSS, .target = 100 * MIB };
+        SchemeConfig config = with_goal(&goal);
+        WORLD;
+
+        world_configure(&w, &config, 1);
+        ck_assert_double_lt(score(&w), 0); /* not known */
+        w.n_targets = 2;
+        w.targets[0].resident = 150 * MIB;
+        w.targets[1].resident = 50 * MIB;
+        ck_assert_double_eq_tol(score(&w), 0.5, 1e-9);
+        w.targets[1].resident = 0;
+        w.targets[0].resident = 50 * MIB;
+        ck_assert_double_eq_tol(score(&w), 2, 1e-9);
+}
+END_TEST
+
+START_TEST(goal_of_the_resident_size_over_the_working_set) {
+        GoalConfig goal = { .metric = GOAL_RSS_TO_WSS, .target = 1.5 };
+        SchemeConfig config = with_goal(&goal);
+        WORLD;
+
+        world_configure(&w, &config, 1);
+        w.targets[0].resident = 300 * PAGE;
+        ck_assert_double_lt(score(&w), 0);
+        world_add(&w, 0, 0, 100, 1, 0);
+        ck_assert_double_eq_tol(score(&w), 0.5, 1e-9);
+        ck_assert_double_eq_tol(world_view(&w, "x").quota->goals[0].current, 3, 1e-9);
+}
+END_TEST
+
+START_TEST(goal_of_what_comes_back) {
+        GoalConfig goal = { .metric = GOAL_REFAULT_RATE, .target = 0.25 };
+        SchemeConfig config = with_goal(&goal);
+        PlanResult *result;
+        Plan *plan;
+        WORLD;
+
+        config.action = ACTION_PAGEOUT;
+        world_configure(&w, &config, 1);
+        world_add(&w, 0, 0, 50, 0, 1000 * SEC);
+        ck_assert_double_eq_tol(score(&w), 0, 1e-9); /* nothing done yet */
+        w.now += 10 * SEC - AGGREGATE;
+        plan = world_step(&w);
+        ck_assert_uint_eq(plan->n_audits, 1);
+        result = plan_result_new(plan);
+        result->audits[0] = (AuditResult) { true, 25 * PAGE };
+        ck_assert_int_eq(scheme_set_settle(w.set, plan, result, w.now), 0);
+        plan_free(plan);
+        plan_result_free(result);
+        /* half of it came back: twice the target, a little more as what was done is longer ago */
+        ck_assert_double_eq_tol(score(&w), 2, 0.3);
+        w.now += 1000 * SEC;
+        world_clear(&w);
+        ck_assert_double_ge(score(&w), 0);
+}
+END_TEST
+
+START_TEST(goals_of_the_system) {
+        GoalConfig goal = { .metric = GOAL_NODE_MEM_FREE, .target = 0.5 };
+        SchemeConfig config = with_goal(&goal);
+        WORLD;
+
+        world_configure(&w, &config, 1);
+        ck_assert_double_lt(score(&w), 0);
+        w.goal = 0.25;
+        ck_assert_double_eq_tol(score(&w), 0.5, 1e-9);
+}
+END_TEST
+
+/* All or nothing, and "nothing" is not "no limit". */
+START_TEST(goals_that_are_met_stop_it) {
+        GoalConfig goal = { .metric = GOAL_USER_INPUT, .target = 1, .current = 2 };
+        SchemeConfig config = with_goal(&goal);
+        WORLD;
+
+        config.quota.tuner = TUNER_TEMPORAL;
+        config.quota.size = 0;
+        world_configure(&w, &config, 1);
+        world_add(&w, 0, 0, 50, 0, 1000 * SEC);
+        for (int i = 0; i < 10; i++)
+                ck_assert_ptr_null(world_step(&w));
+        ck_assert_uint_gt(scheme_set_next(w.set), w.now);
+        ck_assert_int_eq(scheme_set_input(w.set, "x", 0.5), 0);
+        w.now = scheme_set_next(w.set);
+        ck_assert_uint_eq(world_settle(&w, world_decide(&w)), 50 * PAGE);
+}
+END_TEST
+
+int main(void) {
+        Suite *suite = suite_create("scheme-set-quota");
+        TCase *tests = tcase_create("scheme-set-quota");
+
+        tcase_add_test(tests, the_first_window_is_limited);
+        tcase_add_test(tests, windows_go_on_from_where_it_stopped);
+        tcase_add_test(tests, several_plans_in_a_window);
+        tcase_add_test(tests, failures_are_charged_in_part);
+        tcase_add_test(tests, time_is_limited);
+        tcase_add_test(tests, deadlines_end_with_the_window);
+        tcase_add_test(tests, late_ones_go_on_in_the_next_window);
+        tcase_add_test(tests, changes_in_the_middle_of_a_window);
+        tcase_add_test(tests, changes_while_a_plan_is_out);
+        tcase_add_test(tests, nothing_is_done_twice);
+        tcase_add_test(tests, rests_are_as_long_as_the_longest_of_both);
+        tcase_add_test(tests, audits_find_what_came_back);
+        tcase_add_test(tests, audits_that_know_nothing);
+        tcase_add_test(tests, only_pageout_is_audited);
+        tcase_add_test(tests, ended_targets_are_not_audited);
+        tcase_add_test(tests, exec_begins_anew);
+        tcase_add_test(tests, the_monitor_sees_what_came_back);
+        tcase_add_test(tests, from_dry_run_to_deed);
+        tcase_add_test(tests, watermarks);
+        tcase_add_test(tests, no_room_in_swap);
+        tcase_add_loop_test(tests, swap_rate, 0, 10);
+        tcase_add_test(tests, swap_forbidden_by_rate);
+        tcase_add_test(tests, goal_from_users);
+        tcase_add_test(tests, input_for_schemes_without_such_a_goal);
+        tcase_add_test(tests, goal_of_the_resident_size);
+        tcase_add_test(tests, goal_of_the_resident_size_over_the_working_set);
+        tcase_add_test(tests, goal_of_what_comes_back);
+        tcase_add_test(tests, goals_of_the_system);
+        tcase_add_test(tests, goals_that_are_met_stop_it);
+        suite_add_tcase(suite, tests);
+        return run_suite(suite);
+}
