@@ -44,7 +44,7 @@ static const char *const directories[] = {
 
 static const char *const files[] = {
         "proc/kpageflags",    PROC_PID "/pagemap", PROC_PID "/maps", PROC_PID "/stat",
-        PROC_PID "/statm",    "sys/kernel/mm/page_idle/bitmap",
+        PROC_PID "/statm",    "sys/kernel/mm/page_idle/bitmap", "proc/kpagecgroup",
 };
 
 void fake_kernel_init(void) {
@@ -192,6 +192,14 @@ static ssize_t read_flags(uint64_t *flags, size_t n, uint64_t first) {
         return (ssize_t) (done * sizeof(*flags));
 }
 
+static ssize_t read_cgroups(uint64_t *inodes, size_t n, uint64_t first) {
+        size_t done;
+
+        for (done = 0; done < n && first + done < FAKE_FRAMES; done++)
+                inodes[done] = head_of((uint32_t) (first + done))->memcg;
+        return (ssize_t) (done * sizeof(*inodes));
+}
+
 static bool can_be_marked(const FakeFrame *frame) {
         return frame->lru && frame->tail == 0 && !(frame->extra & (KPAGE_HUGE | KPAGE_ZERO_PAGE));
 }
@@ -249,6 +257,8 @@ static ssize_t fake_pread(int fd, void *buf, size_t size, uint64_t offset) {
                 return read_pagemap(buf, n, first);
         if (is_file(fd, "proc/kpageflags"))
                 return read_flags(buf, n, first);
+        if (is_file(fd, "proc/kpagecgroup"))
+                return read_cgroups(buf, n, first);
         if (is_file(fd, "sys/kernel/mm/page_idle/bitmap"))
                 return read_bitmap(buf, n, first);
         return 0; /* the pagemap of an address space that exec has left */

@@ -22,6 +22,7 @@
 
 typedef struct FakeFrame {
         uint64_t extra;  /* more flags for kpageflags */
+        uint64_t memcg;  /* inode of its cgroup, kept on the head */
         uint32_t tail;   /* distance from the head of its folio; 0: a head or a small page */
         bool large;      /* part of a folio of several frames */
         bool lru;

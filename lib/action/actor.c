@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The loop over a plan: audits, then items, batch by batch within all limits. */
+#include "action/actor.h"
+
+#include <errno.h>
+
+#include "action/internal.h"
+#include "probe/pagemap.h"
+
+/* Looking and acting share the time of a batch. */
+#define SURVEY_TIME (ACTOR_BATCH_TIME / 4)
+#define ACT_TIME (ACTOR_BATCH_TIME - SURVEY_TIME)
+/* So much more may be looked at than is likely to be acted on. */
+#define SURVEY_PER_ACT 64
+
+#define PACE_MAX (UINT64_C(1) << 40)
+/* Weight of the newest batch in the average, where that was faster; a slower one counts whole, at once. */
+#define PACE_WEIGHT 0.3
+
+static uint64_t pace_size(const Pace *pace, nsec_t time) {
+        if (pace->ns_per_byte * (double) pace->size <= (double) time)
+                return pace->size;
+        return (uint64_t) ((double) time / pace->ns_per_byte);
+}
+
+static void pace_update(Pace *pace, uint64_t bytes, nsec_t time) {
+        double measured;
+
+        if (bytes == 0)
+                return;
+
+        measured = (double) time / (double) bytes;
+        if (measured > pace->ns_per_byte)
+                pace->ns_per_byte = measured;
+        else
+                pace->ns_per_byte += PACE_WEIGHT * (measured - pace->ns_per_byte);
+
+        /* At most twice the last batch, unless that was small for lack of work only. */
+        if (bytes >= pace->size / 2)
+                pace->size = MIN(pace->size * 2, PACE_MAX);
+}
+
+void count_error(SchemeResult *result, int error) {
+        for (size_t i = 0; i < PLAN_ERRORS_MAX; i++) {
+                ErrorCount *count = &result->errors[i];
+
+                if (count->error != 0 && count->error != error)
+                        continue;
+                count->error = error;
+                count->count++;
+                return;
+        }
+}
+
+static bool is_stopped(Run *run) {
+        if (run->result->error == 0 && !atomic_load_explicit(run->stop, memory_order_relaxed))
+                return false;
+        run->result->cancelled |= run->result->error == 0;
+        return true;
+}
+
+/* Whether another batch may begin; if not, the scheme's result says why. */
+static bool may_begin(Actor *actor, const ItemRun *item, nsec_t now) {
+        const SchemeRun *scheme = item->scheme;
+
+        if (is_stopped(&actor->run))
+                return false;
+        if (now >= scheme->plan->deadline)
+                scheme->result->late = true;
+        else if (scheme->time >= scheme->plan->time_max)
+                scheme->result->time_ran_out = true;
+        else if (scheme->bytes_left < actor->page)
+                scheme->result->bytes_ran_out = true;
+        else
+                return true;
+        return false;
+}
+
+static void end_item(ItemRun *item, Outcome outcome) {
+        item->ended = true;
+        item->rest = outcome;
+}
+
+/* The target is no use any more: that is what became of the rest. */
+static void end_by_target(ItemRun *item) {
+        const TargetRun *target = item->target;
+
+        end_item(item, target->failure);
+        if (target->failure == OUTCOME_FAILED)
+                count_error(item->scheme->result, target->error);
+        else if (target->failure == OUTCOME_DENIED)
+                count_error(item->scheme->result, EACCES);
+}
+
+/* One batch, from the start of the piece on. Returns how far it went. */
+static uint64_t run_batch(Actor *actor, ItemRun *item, const Piece *piece, nsec_t begin) {
+        SchemeRun *scheme = item->scheme;
+        Pace *looking = &actor->surveys[scheme->has_filters && !item->item->decided];
+        Pace *acting = &actor->acts[scheme->plan->spec->config.action];
+        nsec_t left = scheme->plan->time_max - scheme->time, looked, acted;
+        uint64_t act_max = pace_size(acting, MIN(ACT_TIME, left));
+        uint64_t look_max = MIN(pace_size(looking, MIN(SURVEY_TIME, left)), act_max * SURVEY_PER_ACT), size;
+        Batch *b = &actor->batch;
+
+        if (!survey(actor, item->target, scheme, piece, piece->start, look_max))
+                return piece->start;
+        size = b->n * actor->page;
+        select_pages(actor, item, act_max);
+        if (item->target->failed)
+                return piece->start;
+
+        looked = acted = actor->act->now();
+        if (b->selected > 0 && !scheme->plan->dry_run && scheme->traits->means != MEANS_NONE) {
+                act(actor, item);
+                acted = actor->act->now();
+                pace_update(acting, b->selected, acted - looked);
+        }
+        measure(actor, item);
+        pace_update(looking, size, looked - begin + (actor->act->now() - acted));
+
+        if (b->cut) {
+                scheme->result->bytes_ran_out = true;
+                end_item(item, OUTCOME_UNREACHED);
+        }
+        return page_address(actor, b, b->n);
+}
+
+static uint64_t run_piece(Actor *actor, ItemRun *item, uint64_t pos, uint64_t end) {
+        nsec_t begin = actor->act->now(), time;
+        Piece piece;
+
+        if (!may_begin(actor, item, begin)) {
+                end_item(item, OUTCOME_UNREACHED);
+                return pos;
+        }
+        if (!target_ready(actor, item->target)) {
+                end_by_target(item);
+                return pos;
+        }
+
+        piece_next(item->target->plan->map, item->target->map, pos, end, &piece);
+        if (!piece.mapped) {
+                item->result->others[OUTCOME_UNMAPPED] += piece.end - piece.start;
+                return piece.end;
+        }
+
+        pos = run_batch(actor, item, &piece, begin);
+        if (item->target->failed)
+                end_by_target(item);
+
+        time = actor->act->now() - begin;
+        item->scheme->time += time;
+        item->result->time += time;
+        item->scheme->result->longest = MAX(item->scheme->result->longest, time);
+        return pos;
+}
+
+/* Why nothing must be done to this target at all. */
+static bool is_protected(const PlanTarget *target, const SchemeConfig *config) {
+        return target->pid < 1 || (target->pid == 1 && !config->act_on_init) || target->pid == getpid();
+}
+
+/* Plans are made of whole pages; a part of one is not touched whatever is asked. */
+static void run_item(Actor *actor, const PlanItem *plan, ItemResult *result) {
+        Run *run = &actor->run;
+        ItemRun item = {
+                .item = plan,
+                .result = result,
+                .scheme = &run->schemes[plan->scheme],
+                .target = &run->targets[plan->target],
+        };
+        uint64_t start = (plan->start + actor->page - 1) / actor->page * actor->page;
+        uint64_t end = plan->end / actor->page * actor->page, pos;
+
+        *result = (ItemResult) {};
+        start = MIN(start, plan->end);
+        end = MAX(end, start);
+        result->others[OUTCOME_EDGE] = start - plan->start + (plan->end - end);
+
+        if (is_protected(item.target->plan, &item.scheme->plan->spec->config))
+                end_item(&item, OUTCOME_PROTECTED);
+        else if (item.scheme->traits->means == MEANS_MISSING && !item.scheme->plan->dry_run) {
+                count_error(item.scheme->result, EOPNOTSUPP);
+                end_item(&item, OUTCOME_FAILED);
+        }
+
+        for (pos = start; pos < end && !item.ended;)
+                pos = run_piece(actor, &item, pos, end);
+        result->others[item.rest] += end - pos;
+        result->stopped_at = pos < end ? pos : plan->end;
+        if (pos == start && pos < end)
+                result->stopped_at = plan->start;
+}
+
+static void run_audit(Actor *actor, const PlanAudit *plan, AuditResult *result) {
+        TargetRun *target = &actor->run.targets[plan->target];
+        uint64_t *entries = actor->batch.entries, resident = 0;
+        size_t n;
+
+        if (target->plan->pid < 1 || !target_ready(actor, target))
+                return;
+
+        for (uint64_t pos = plan->start; pos < plan->end; pos += n * actor->page) {
+                n = MIN((plan->end - pos + actor->page - 1) / actor->page, (uint64_t) BATCH_PAGES);
+                if (is_stopped(&actor->run) || !read_entries(actor, target, pos, entries, n))
+                        return;
+                for (size_t i = 0; i < n; i++)
+                        resident += pagemap_present(entries[i]) ? actor->page : 0;
+        }
+        *result = (AuditResult) { .known = true, .resident = resident };
+}
+
+static void end_run(Actor *actor) {
+        Run *run = &actor->run;
+
+        for (size_t i = 0; run->targets && i < run->plan->n_targets; i++)
+                target_close(&run->targets[i]);
+        for (size_t i = 0; run->schemes && i < run->plan->n_schemes; i++)
+                free(run->schemes[i].memcgs);
+        free(run->targets);
+        free(run->schemes);
+        *run = (Run) {};
+}
+
+static int begin_run(Actor *actor) {
+        Run *run = &actor->run;
+        int r = 0;
+
+        run->targets = calloc(MAX(run->plan->n_targets, (size_t) 1), sizeof(*run->targets));
+        run->schemes = calloc(MAX(run->plan->n_schemes, (size_t) 1), sizeof(*run->schemes));
+        if (!run->targets || !run->schemes)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < run->plan->n_targets; i++)
+                run->targets[i] = (TargetRun) { .plan = &run->plan->targets[i], .process = PROCESS_NONE };
+        for (size_t i = 0; i < run->plan->n_schemes && r == 0; i++) {
+                const PlanScheme *plan = &run->plan->schemes[i];
+
+                run->schemes[i] = (SchemeRun) {
+                        .plan = plan,
+                        .traits = &action_traits[plan->spec->config.action],
+                        .result = &run->result->schemes[i],
+                        .bytes_left = plan->bytes_max,
+                        .swap_left = plan->swap_max,
+                };
+                r = filters_prepare(actor, &run->schemes[i]);
+        }
+        return r;
+}
+
+/* What could not be opened the last time may be there now. */
+static void forget_failures(Actor *actor) {
+        LazyFd *fds[] = { &actor->kpageflags, &actor->kpagecgroup, &actor->bitmap, &actor->split };
+
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++)
+                fds[i]->tried = fds[i]->tried && fds[i]->fd >= 0;
+}
+
+void actor_run(Actor *actor, const Plan *plan, const atomic_bool *stop, PlanResult *result) {
+        int r;
+
+        actor->run = (Run) { .plan = plan, .result = result, .stop = stop };
+        result->sequence = plan->sequence;
+        forget_failures(actor);
+
+        r = begin_run(actor);
+        if (r < 0)
+                result->error = r;
+        for (size_t i = 0; i < plan->n_audits && !is_stopped(&actor->run); i++)
+                run_audit(actor, &plan->audits[i], &result->audits[i]);
+        for (size_t i = 0; i < plan->n_items && !is_stopped(&actor->run); i++)
+                run_item(actor, &plan->items[i], &result->items[i]);
+        end_run(actor);
+}
+
+/* One allocation for all arrays of the batch. */
+static int allocate_batch(Actor *actor) {
+        size_t n = BATCH_PAGES + 2 * actor->block + 2;
+        Batch *b = &actor->batch;
+
+        actor->storage = calloc(n, 3 * sizeof(uint64_t) + 2 * sizeof(uint8_t) + sizeof(int) + sizeof(struct iovec));
+        actor->scratch = calloc(actor->block, sizeof(uint64_t));
+        if (!actor->storage || !actor->scratch)
+                return -ENOMEM;
+
+        /* Largest alignment first. */
+        b->ranges = (struct iovec *) actor->storage;
+        b->after = (uint64_t *) (b->ranges + n);
+        b->entries = b->after + n + 1;
+        b->flags = b->entries + n;
+        b->nodes = (int *) (b->flags + n - 1);
+        b->has_flags = (uint8_t *) (b->nodes + n) + 1;
+        b->marks = b->has_flags + n - 1;
+        return 0;
+}
+
+int actor_new(const RootFds *roots, const KernelIo *kernel, const ActionIo *io, Actor **ret) {
+        _cleanup_(actor_freep) Actor *actor = calloc(1, sizeof(*actor));
+        Pace start = { .size = PACE_START };
+        int r;
+
+        if (!actor)
+                return -ENOMEM;
+
+        actor->roots = roots;
+        actor->act = io;
+        actor->io.kernel = kernel;
+        actor->page = UINT64_C(1) << page_shift();
+        actor->block = actor->page / sizeof(uint64_t);
+        for (size_t i = 0; i < ELEMENTSOF(actor->surveys); i++)
+                actor->surveys[i] = start;
+        for (size_t i = 0; i < ELEMENTSOF(actor->acts); i++)
+                actor->acts[i] = start;
+
+        r = allocate_batch(actor);
+        if (r < 0)
+                return r;
+        hugetlb_devices_read(roots, &actor->hugetlb);
+        *ret = TAKE_PTR(actor);
+        return 0;
+}
+
+static void lazy_close(LazyFd *lazy) {
+        if (lazy->tried)
+                closep(&lazy->fd);
+}
+
+Actor *actor_free(Actor *actor) {
+        if (!actor)
+                return NULL;
+
+        lazy_close(&actor->kpageflags);
+        lazy_close(&actor->kpagecgroup);
+        lazy_close(&actor->bitmap);
+        lazy_close(&actor->split);
+        free(actor->storage);
+        free(actor->scratch);
+        free(actor);
+        return NULL;
+}

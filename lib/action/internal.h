@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the parts of the actor share.
+ *
+ * The way of a batch: target.c says which part of an item is still mapped as planned; survey.c reads the pages;
+ * select.c decides page by page (facts.c learns what filters ask for); act.c hands over what is selected;
+ * measure.c looks again and counts. actor.c is the loop around it. */
+#pragma once
+
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "action/actor.h"
+#include "base/macro.h"
+#include "probe/maps.h"
+#include "probe/process.h"
+#include "scheme/parts.h"
+#include "scheme/plan.h"
+
+/* ---- What an action is done by ---- */
+
+/* Advice that a process may be given by another; some is newer than some installed headers. */
+#define MADVISE_WILLNEED 3
+#define MADVISE_COLD 20
+#define MADVISE_PAGEOUT 21
+#define MADVISE_COLLAPSE 25
+
+typedef enum Means {
+        MEANS_NONE,    /* only counted */
+        MEANS_ADVICE,  /* process_madvise() */
+        MEANS_SPLIT,   /* debugfs */
+        MEANS_READ,    /* process_vm_readv() */
+        MEANS_MISSING, /* not part of this version */
+} Means;
+
+/* What must not be cut. */
+typedef enum Unit {
+        UNIT_PAGE,
+        UNIT_FOLIO, /* a huge page of any order that the kernel would split otherwise */
+        UNIT_BLOCK, /* what one entry of the level above maps: 2 MiB of 4 KiB pages */
+} Unit;
+
+typedef enum Wants {
+        WANTS_PRESENT,
+        WANTS_ABSENT,   /* swapped; or not resident, of a file */
+        WANTS_CONTENT,  /* present or swapped */
+        WANTS_SMALL,    /* blocks that are not huge but hold something */
+        WANTS_HUGE,     /* blocks that are */
+} Wants;
+
+typedef struct ActionTraits {
+        Means means;
+        int advice;
+        Unit unit;
+        Wants wants;
+        bool exclusive; /* the kernel skips pages that others map, too */
+        bool swaps;     /* anonymous memory goes to swap */
+} ActionTraits;
+
+extern const ActionTraits action_traits[_ACTION_MAX];
+
+/* ---- Pages of a batch ---- */
+
+/* What becomes of a page: an Outcome, or one of these. */
+enum {
+        PAGE_SELECTED = _OUTCOME_MAX, /* and, once acted on, accepted */
+        PAGE_UNSURE, /* the mapping changed under the call: handed over, done or gone */
+};
+
+/* The most pages in a batch; it may be extended by a block, so as not to cut a huge page. */
+#define BATCH_PAGES ((size_t) 8192)
+/* How many ranges or pages one system call takes. */
+#define CALL_MAX ((size_t) 1024)
+
+/* Part of an item, in one mapping, that is (or is not) as it was planned. */
+typedef struct Piece {
+        uint64_t start;
+        uint64_t end;
+        bool mapped;
+        bool anon;
+        bool hugetlb;
+        bool swap_backed; /* shared memory and the like: of files, but goes to swap */
+} Piece;
+
+typedef struct Batch {
+        const Piece *piece;
+        uint64_t start; /* address of page 0 */
+        size_t n;       /* pages of the batch */
+        size_t n_read;  /* … that were looked at: n and some, to see whether n cuts a huge page */
+        uint64_t *entries; /* of pagemap; entries[-1] and entries[n_read] are there, too */
+        uint64_t *flags;   /* of /proc/kpageflags, likewise; known where has_flags says so */
+        uint8_t *has_flags;
+        uint64_t *after;   /* of pagemap, once acted */
+        uint8_t *marks;
+        int *nodes;
+        struct iovec *ranges;
+        size_t n_ranges;
+        uint64_t selected; /* bytes */
+        bool cut;          /* the batch ends early because the bytes ran out */
+        bool flags_read;   /* kpageflags could be read */
+        bool acted;
+        uint64_t block;    /* the last block that block_is_huge() looked at, and its answer; 1: none */
+        bool block_huge;
+} Batch;
+
+/* ---- How fast ---- */
+
+/* Sizes batches by the time that a byte took. */
+typedef struct Pace {
+        double ns_per_byte; /* moving average; 0: not measured yet */
+        uint64_t size;      /* bytes of the next batch at most */
+} Pace;
+
+#define PACE_START (UINT64_C(64) << 10)
+
+/* ---- A plan under way ---- */
+
+typedef struct LazyFd {
+        bool tried;
+        int fd; /* or -errno */
+} LazyFd;
+
+typedef struct TargetRun {
+        const PlanTarget *plan;
+        bool opened;
+        bool failed;
+        Outcome failure;
+        int error; /* errno that goes with OUTCOME_FAILED */
+        Process process;
+        AddressMap *map; /* our own, as of now */
+        nsec_t map_time;
+        bool map_stale;
+} TargetRun;
+
+typedef struct SchemeRun {
+        const PlanScheme *plan;
+        const ActionTraits *traits;
+        SchemeResult *result;
+        unsigned needs;   /* FilterNeeds of its page-level filters */
+        bool has_filters; /* page-level ones */
+        uint64_t *memcgs; /* inodes, per filter; NULL: none needed */
+        uint64_t bytes_left;
+        uint64_t swap_left;
+        nsec_t time;
+} SchemeRun;
+
+typedef struct Run {
+        const Plan *plan;
+        PlanResult *result;
+        const atomic_bool *stop;
+        TargetRun *targets;
+        SchemeRun *schemes;
+        bool swap_full;
+} Run;
+
+/* An item under way. */
+typedef struct ItemRun {
+        const PlanItem *item;
+        ItemResult *result;
+        SchemeRun *scheme;
+        TargetRun *target;
+        uint64_t refused_until; /* the mapping that ends here takes no advice of this kind; 0: none */
+        bool ended;      /* the rest is `rest` */
+        Outcome rest;
+} ItemRun;
+
+struct Actor {
+        const RootFds *roots;
+        const ActionIo *act;
+        Io io;
+        HugetlbDevices hugetlb;
+        uint64_t page; /* bytes */
+        size_t block;  /* pages */
+        LazyFd kpageflags;
+        LazyFd kpagecgroup;
+        LazyFd bitmap;
+        LazyFd split;
+        Pace surveys[2]; /* without and with filters */
+        Pace acts[_ACTION_MAX];
+        Batch batch;
+        uint64_t *storage;  /* of the batch */
+        uint64_t *scratch;  /* a block of entries or flags */
+        Run run;
+};
+
+static inline uint64_t page_address(const Actor *actor, const Batch *batch, size_t i) {
+        return batch->start + i * actor->page;
+}
+
+static inline uint64_t block_size(const Actor *actor) {
+        return actor->block * actor->page;
+}
+
+/* The file descriptor, opened at first use, or -errno. */
+int lazy_fd(LazyFd *lazy, int root, const char *path, int flags);
+
+/* Counts an error number (positive). */
+void count_error(SchemeResult *result, int error);
+
+/* ---- target.c ---- */
+
+/* Makes sure that the target is the process that was planned, lives, has the address space that it had at the
+ * first call, and that its map is fresh. False: target->failure says why not. */
+bool target_ready(Actor *actor, TargetRun *target);
+/* Only that the address space is still there. */
+bool target_verify(Actor *actor, TargetRun *target);
+void target_close(TargetRun *target);
+/* Notes a result of probe/process.h as the end of this target. */
+void target_fail(TargetRun *target, int r);
+
+/* The first piece of [start, end): either mapped as planned, or not at all. */
+void piece_next(const AddressMap *planned, const AddressMap *fresh, uint64_t start, uint64_t end, Piece *ret);
+
+/* ---- survey.c ---- */
+
+/* Reads n entries of pagemap; zeros beyond the address space. False: the target has failed. */
+bool read_entries(Actor *actor, TargetRun *target, uint64_t addr, uint64_t *entries, size_t n);
+
+/* Looks at the piece from `start` on, and sets the batch: some `size` bytes, in whole units where possible.
+ * False: the target has failed. */
+bool survey(Actor *actor, TargetRun *target, const SchemeRun *scheme, const Piece *piece, uint64_t start,
+            uint64_t size);
+
+/* The flags of the frame of page i (0 to n_read); false where they cannot be known. */
+bool page_flags(Actor *actor, size_t i, uint64_t *ret);
+
+/* Whether the boundary before page i (0 to n_read) lies inside a huge page. */
+bool is_joined(Actor *actor, TargetRun *target, size_t i);
+
+/* Whether the block of pages from i on (all in the batch) is one huge page, by these entries. */
+bool block_is_huge(Actor *actor, const uint64_t *entries, size_t i);
+
+/* ---- facts.c ---- */
+
+/* The page-level filters over all pages that are still selected. */
+void filter_pages(Actor *actor, TargetRun *target, const SchemeRun *scheme);
+/* Inodes of the cgroups that the filters name. 0 or -ENOMEM. */
+int filters_prepare(Actor *actor, SchemeRun *scheme);
+
+/* ---- select.c ---- */
+
+/* Whether paging out a page with this entry takes room in swap. */
+bool goes_to_swap(const Batch *batch, const ActionTraits *traits, uint64_t entry);
+
+/* Marks every page; may shorten the batch. act_max: bytes that may be selected, but for the first unit. */
+void select_pages(Actor *actor, ItemRun *item, uint64_t act_max);
+
+/* ---- act.c ---- */
+
+/* Hands the selected pages over; marks those that the kernel did not take. */
+void act(Actor *actor, ItemRun *item);
+
+/* ---- measure.c ---- */
+
+/* Looks again, and counts every page of the batch in the result. */
+void measure(Actor *actor, ItemRun *item);
