@@ -19,6 +19,7 @@
 #include "probe/kpage.h"
 #include "probe/own.h"
 #include "probe/pagemap.h"
+#include "probe/pressure.h"
 #include "probe/system.h"
 
 typedef struct Probe {
@@ -282,7 +283,7 @@ static int probe_psi(const RootFds *roots, Capability *capability) {
         Pressure pressure;
         int r;
 
-        r = pressure_read(roots, &pressure);
+        r = pressure_read(roots, PRESSURE_MEMORY, NULL, &pressure);
         if (r == -ENOMEM)
                 return r;
         if (r < 0)

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Each steps the cursor over what it took; false where it finds nothing or what does not fit. */
 static inline bool scan_decimal(const char **p, uint64_t *ret) {
@@ -58,4 +60,21 @@ static inline bool scan_char(const char **p, char c) {
 static inline void scan_blanks(const char **p) {
         while (**p == ' ' || **p == '\t')
                 (*p)++;
+}
+
+/* Steps over the word if the text goes on with it. */
+static inline bool scan_word(const char **p, const char *word) {
+        size_t n = strlen(word);
+
+        if (strncmp(*p, word, n) != 0)
+                return false;
+        *p += n;
+        return true;
+}
+
+/* The start of the line behind this one; NULL at the end. */
+static inline const char *scan_next_line(const char *line) {
+        const char *feed = strchr(line, '\n');
+
+        return feed && feed[1] ? feed + 1 : NULL;
 }

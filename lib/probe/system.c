@@ -9,23 +9,6 @@
 
 #define FILE_MAX ((size_t) 1 << 20)
 
-/* The start of the line behind this one; NULL at the end. */
-static const char *next_line(const char *line) {
-        const char *feed = strchr(line, '\n');
-
-        return feed && feed[1] ? feed + 1 : NULL;
-}
-
-/* Steps over the key if the line begins with it. */
-static bool take_key(const char **p, const char *key) {
-        size_t n = strlen(key);
-
-        if (strncmp(*p, key, n) != 0)
-                return false;
-        *p += n;
-        return true;
-}
-
 /* A counter or size by name: its line is the key, blanks, a number. Repeated keys are added up. */
 typedef struct Field {
         const char *key;
@@ -37,7 +20,7 @@ static int parse_line(const char *line, const Field *fields, size_t n, size_t *f
                 const char *p = line;
                 uint64_t value;
 
-                if (!take_key(&p, fields[i].key))
+                if (!scan_word(&p, fields[i].key))
                         continue;
                 scan_blanks(&p);
                 if (!scan_decimal(&p, &value))
@@ -54,7 +37,7 @@ static int parse_fields(const char *text, const Field *fields, size_t n) {
         size_t found = 0;
         int r;
 
-        for (const char *line = text; line; line = next_line(line)) {
+        for (const char *line = text; line; line = scan_next_line(line)) {
                 r = parse_line(line, fields, n, &found);
                 if (r < 0)
                         return r;
@@ -69,6 +52,8 @@ int meminfo_parse(const char *text, MemInfo *ret) {
                 { "MemFree:", &info.free },
                 { "MemAvailable:", &info.available },
                 { "AnonPages:", &info.anon },
+                { "Active:", &info.active },
+                { "Inactive:", &info.inactive },
                 { "SwapTotal:", &info.swap_total },
                 { "SwapFree:", &info.swap_free },
         };
@@ -110,40 +95,6 @@ int vmstat_parse(const char *text, VmStat *ret) {
         return 0;
 }
 
-/* "12.34": the kernel writes two digits after the point. */
-static bool scan_average(const char **p, const char *key, double *ret) {
-        uint64_t whole, hundredths;
-
-        if (!take_key(p, key) || !scan_decimal(p, &whole) || !scan_char(p, '.') ||
-            !scan_decimal(p, &hundredths) || hundredths > 99)
-                return false;
-
-        *ret = (double) whole + (double) hundredths / 100;
-        return true;
-}
-
-static bool scan_pressure(const char *p, const char *key, PressureLine *ret) {
-        return take_key(&p, key) && scan_average(&p, " avg10=", &ret->avg10) &&
-               scan_average(&p, " avg60=", &ret->avg60) &&
-               scan_average(&p, " avg300=", &ret->avg300) && take_key(&p, " total=") &&
-               scan_decimal(&p, &ret->total);
-}
-
-int pressure_parse(const char *text, Pressure *ret) {
-        Pressure pressure = {};
-        const char *full;
-
-        if (!scan_pressure(text, "some", &pressure.some))
-                return -EBADMSG;
-
-        full = next_line(text);
-        if (full && !scan_pressure(full, "full", &pressure.full))
-                return -EBADMSG;
-
-        *ret = pressure;
-        return 0;
-}
-
 /* "/dev/zram0   partition   1048572   0   100": the name has its blanks escaped. */
 static int parse_swap(const char *p, Swaps *swaps) {
         uint64_t size, used;
@@ -169,10 +120,10 @@ int swaps_parse(const char *text, Swaps *ret) {
         Swaps swaps = {};
         int r;
 
-        if (!take_key(&line, "Filename"))
+        if (!scan_word(&line, "Filename"))
                 return -EBADMSG;
 
-        while ((line = next_line(line))) {
+        while ((line = scan_next_line(line))) {
                 r = parse_swap(line, &swaps);
                 if (r < 0)
                         return r;
@@ -197,7 +148,7 @@ int thp_mode_parse(const char *text, ThpMode *ret) {
         for (ThpMode mode = THP_NEVER; open && mode <= THP_ALWAYS; mode++) {
                 const char *p = open + 1;
 
-                if (take_key(&p, thp_mode_name(mode)) && *p == ']') {
+                if (scan_word(&p, thp_mode_name(mode)) && *p == ']') {
                         *ret = mode;
                         return 0;
                 }
@@ -245,7 +196,7 @@ int lru_gen_parse(const char *text, uint64_t *ret) {
         const char *p = text;
         uint64_t value;
 
-        if (!take_key(&p, "0x") || !scan_hex(&p, &value) || (*p != '\n' && *p != '\0'))
+        if (!scan_word(&p, "0x") || !scan_hex(&p, &value) || (*p != '\n' && *p != '\0'))
                 return -EBADMSG;
 
         *ret = value;
@@ -264,10 +215,10 @@ int number_parse(const char *text, uint64_t *ret) {
 }
 
 int cap_effective_parse(const char *text, uint64_t *ret) {
-        for (const char *p = text; p; p = next_line(p)) {
+        for (const char *p = text; p; p = scan_next_line(p)) {
                 uint64_t value;
 
-                if (!take_key(&p, "CapEff:"))
+                if (!scan_word(&p, "CapEff:"))
                         continue;
                 scan_blanks(&p);
                 if (!scan_hex(&p, &value))
@@ -290,7 +241,6 @@ int cap_effective_parse(const char *text, uint64_t *ret) {
 
 DEFINE_READ(meminfo, MemInfo, proc, "meminfo", meminfo_parse)
 DEFINE_READ(vmstat, VmStat, proc, "vmstat", vmstat_parse)
-DEFINE_READ(pressure, Pressure, proc, "pressure/memory", pressure_parse)
 DEFINE_READ(swaps, Swaps, proc, "swaps", swaps_parse)
 DEFINE_READ(thp_mode, ThpMode, sys, "kernel/mm/transparent_hugepage/enabled", thp_mode_parse)
 DEFINE_READ(nodes_online, NodeSet, sys, "devices/system/node/online", node_set_parse)

@@ -15,6 +15,8 @@ typedef struct MemInfo {
         uint64_t free;
         uint64_t available;
         uint64_t anon;
+        uint64_t active; /* on the active LRU lists, anonymous and file */
+        uint64_t inactive;
         uint64_t swap_total;
         uint64_t swap_free;
 } MemInfo;
@@ -37,22 +39,6 @@ typedef struct VmStat {
 
 int vmstat_parse(const char *text, VmStat *ret);
 int vmstat_read(const RootFds *roots, VmStat *ret);
-
-/* /proc/pressure/memory: percentages, and the total stall time in microseconds. */
-typedef struct PressureLine {
-        double avg10;
-        double avg60;
-        double avg300;
-        uint64_t total;
-} PressureLine;
-
-typedef struct Pressure {
-        PressureLine some;
-        PressureLine full;
-} Pressure;
-
-int pressure_parse(const char *text, Pressure *ret);
-int pressure_read(const RootFds *roots, Pressure *ret);
 
 /* /proc/swaps, in bytes. */
 typedef struct Swaps {

@@ -3,7 +3,10 @@
  * parser, so that one corpus serves them all. */
 #include "base/macro.h"
 #include "base/pidref.h"
+#include "probe/cgroup.h"
 #include "probe/maps.h"
+#include "probe/node.h"
+#include "probe/pressure.h"
 #include "probe/process.h"
 #include "probe/smaps.h"
 #include "probe/system.h"
@@ -41,6 +44,7 @@ static void fuzz_small(const char *text, unsigned which) {
         MemInfo meminfo;
         VmStat vmstat;
         Pressure pressure;
+        NodeMemory node;
         Swaps swaps;
         ThpMode thp;
         NodeSet nodes;
@@ -62,6 +66,9 @@ static void fuzz_small(const char *text, unsigned which) {
                 break;
         case 4:
                 (void) pressure_parse(text, &pressure);
+                (void) memory_numa_stat_parse(text, 0, &number);
+                if (node_memory_parse(text, 0, &node) == 0)
+                        assert(node.free <= node.total);
                 break;
         case 5:
                 (void) swaps_parse(text, &swaps);

@@ -9,19 +9,26 @@
 
 #include "base/macro.h"
 #include "probe/caps.h"
+#include "probe/cgroup.h"
+#include "probe/node.h"
+#include "probe/pressure.h"
 #include "probe/system.h"
 
 START_TEST(memory) {
         MemInfo info;
 
         ck_assert_int_eq(meminfo_parse("MemTotal:       1000 kB\nMemFree:  10 kB\nMemAvailable:   500 kB\n"
-                                       "SwapTotal:        7 kB\nSwapFree:         6 kB\nAnonPages: 5 kB\n",
+                                       "SwapTotal:        7 kB\nSwapFree:         6 kB\nAnonPages: 5 kB\n"
+                                       "Active:  3 kB\nInactive: 2 kB\nActive(anon): 1 kB\nInactive(file): 2 kB\n",
                                        &info), 0);
         ck_assert_uint_eq(info.total, 1000 * 1024);
         ck_assert_uint_eq(info.free, 10 * 1024);
         ck_assert_uint_eq(info.available, 500 * 1024);
         ck_assert_uint_eq(info.swap_total, 7 * 1024);
+        ck_assert_uint_eq(info.swap_free, 6 * 1024);
         ck_assert_uint_eq(info.anon, 5 * 1024);
+        ck_assert_uint_eq(info.active, 3 * 1024);
+        ck_assert_uint_eq(info.inactive, 2 * 1024);
         ck_assert_int_eq(meminfo_parse("", &info), -EBADMSG);
         ck_assert_int_eq(meminfo_parse("MemTotal: x kB\n", &info), -EBADMSG);
         ck_assert_int_eq(meminfo_parse("MemTotal: 18446744073709551615 kB\n", &info), -EBADMSG);
@@ -53,9 +60,97 @@ START_TEST(pressures) {
         ck_assert_uint_eq(p.some.total, 12345);
         ck_assert(p.full.avg300 == 0.25);
         ck_assert_uint_eq(p.full.total, 99);
+        ck_assert(p.has_full);
         ck_assert_int_eq(pressure_parse("some avg10=1.50 avg60=0.07 avg300=1.00 total=1\n", &p), 0);
-        ck_assert_int_eq(pressure_parse("some avg10=1.50\n", &p), -EBADMSG);
-        ck_assert_int_eq(pressure_parse("", &p), -EBADMSG);
+        ck_assert(!p.has_full);
+        ck_assert_uint_eq(p.full.total, 0);
+        ck_assert_int_eq(pressure_parse("some avg10=0.00 avg60=0.00 avg300=0.00 total=18446744073709551615", &p), 0);
+        ck_assert_uint_eq(p.some.total, UINT64_MAX);
+}
+END_TEST
+
+#define SOME "some avg10=1.00 avg60=2.00 avg300=3.00 total=4\n"
+
+START_TEST(bad_pressures) {
+        static const char *const texts[] = {
+                "",
+                "\n",
+                "some avg10=1.50\n",
+                "some avg10=1.5e3 avg60=0.07 avg300=1.00 total=1\n",
+                "some avg10=1.500 avg60=0.07 avg300=1.00 total=1\n",
+                "some avg10=-1.50 avg60=0.07 avg300=1.00 total=1\n",
+                "some avg10=1.00 avg60=2.00 avg300=3.00 total=\n",
+                "some avg10=1.00 avg60=2.00 avg300=3.00 total=4 \n",
+                "some avg10=1.00 avg60=2.00 avg300=3.00 total=18446744073709551616\n",
+                "full avg10=1.00 avg60=2.00 avg300=3.00 total=4\n" SOME,
+                SOME "full avg10=0.00\n",
+                SOME "rest\n",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
+                Pressure p = { .some.total = 5 };
+
+                ck_assert_msg(pressure_parse(texts[i], &p) == -EBADMSG, "%s", texts[i]);
+                ck_assert_uint_eq(p.some.total, 5);
+        }
+}
+END_TEST
+
+START_TEST(node_memory) {
+        static const char *const bad[] = {
+                "",
+                "\n",
+                "MemTotal: 1 kB\nMemFree: 1 kB\n",
+                "Node 0 MemTotal: 1 kB\nNode 0 MemFree: 1 kB\n",
+                "Node 3 MemTotal: 1 kB\n",
+                "Node 3 MemFree: 1 kB\n",
+                "Node 3 MemTotal: 1 kB\nNode 3 MemFree: 2 kB\n",
+                "Node 3 MemTotal: 1 MB\nNode 3 MemFree: 1 kB\n",
+                "Node 3 MemTotal: x kB\nNode 3 MemFree: 1 kB\n",
+                "Node 3 MemTotal: 18446744073709551615 kB\nNode 3 MemFree: 1 kB\n",
+                "Node 3 MemTotal: 1 kB\nNode 3 MemFree: 1 kB\nrubbish\n",
+        };
+        NodeMemory node;
+
+        ck_assert_int_eq(node_memory_parse("Node 3 MemTotal:       11888844 kB\nNode 3 MemFree:        11003424 kB\n"
+                                           "Node 3 MemUsed:          885420 kB\nNode 3 HugePages_Free:      0\n",
+                                           3, &node), 0);
+        ck_assert_uint_eq(node.total, UINT64_C(11888844) * 1024);
+        ck_assert_uint_eq(node.free, UINT64_C(11003424) * 1024);
+        ck_assert_int_eq(node_memory_parse("Node 3 MemTotal: 0 kB\nNode 3 MemFree: 0 kB\n", 3, &node), 0);
+        ck_assert_uint_eq(node.total, 0);
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                ck_assert_msg(node_memory_parse(bad[i], 3, &node) == -EBADMSG, "%s", bad[i]);
+}
+END_TEST
+
+#define LRU(n) "inactive_anon " n "\nactive_anon " n "\ninactive_file " n "\nactive_file " n "\n"
+
+START_TEST(numa_stats) {
+        static const char *const bad[] = {
+                "",
+                "anon N0=1\nfile N0=1\n",
+                "inactive_anon N0=1\nactive_anon N0=1\ninactive_file N0=1\n",
+                LRU("N0=1") "active_file N0=1\n",
+                LRU("N0=x"),
+                LRU("0=1"),
+                LRU("N0=1 "),
+                LRU("N0=1x"),
+                LRU("N0=18446744073709551615"),
+                LRU("N0=18446744073709551616"),
+        };
+        uint64_t sum = 7;
+
+        ck_assert_int_eq(memory_numa_stat_parse("anon N0=5 N12=6\n" LRU("N0=1 N12=100") "unevictable N0=9 N12=9\n", 0, &sum), 0);
+        ck_assert_uint_eq(sum, 4);
+        ck_assert_int_eq(memory_numa_stat_parse(LRU("N0=1 N12=100"), 12, &sum), 0);
+        ck_assert_uint_eq(sum, 400);
+        ck_assert_int_eq(memory_numa_stat_parse(LRU("N0=1 N12=100"), 1, &sum), -ENOENT);
+        ck_assert_int_eq(memory_numa_stat_parse(LRU("N0=0"), 0, &sum), 0);
+        ck_assert_uint_eq(sum, 0);
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                ck_assert_msg(memory_numa_stat_parse(bad[i], 0, &sum) == -EBADMSG, "%s", bad[i]);
+        ck_assert_uint_eq(sum, 0);
 }
 END_TEST
 
@@ -252,6 +347,59 @@ START_TEST(other_machines) {
 }
 END_TEST
 
+/* Where things are, not only what they say. */
+START_TEST(small_readers) {
+        uint64_t inode = 0, bytes = 0;
+        NodeMemory node;
+        RootFds roots;
+        char path[128];
+        struct stat st;
+        bool online;
+
+        (void) snprintf(tree, sizeof(tree), "/var/tmp/probe-system-XXXXXX");
+        ck_assert_ptr_nonnull(mkdtemp(tree));
+        add_file(&(File) { "proc/version", "" });
+        add_file(&(File) { "sys/devices/system/node/online", "0,2-3\n" });
+        add_file(&(File) { "sys/devices/system/node/node2/meminfo", "Node 2 MemTotal: 4 kB\nNode 2 MemFree: 1 kB\n" });
+        add_file(&(File) { "sys/fs/cgroup/a.slice/b/memory.numa_stat", LRU("N2=10") });
+        ck_assert_int_eq(root_fds_open(&roots, tree), 0);
+
+        ck_assert_int_eq(node_memory_read(&roots, 2, &node), 0);
+        ck_assert_uint_eq(node.total, 4096);
+        ck_assert_int_eq(node_memory_read(&roots, 1, &node), -ENOENT);
+        ck_assert(node_is_online(&roots, 0, &online) == 0 && online);
+        ck_assert(node_is_online(&roots, 1, &online) == 0 && !online);
+        ck_assert(node_is_online(&roots, 3, &online) == 0 && online);
+        ck_assert(node_is_online(&roots, NODES_MAX, &online) == 0 && !online);
+        ck_assert(node_is_online(&roots, UINT32_MAX, &online) == 0 && !online);
+
+        (void) snprintf(path, sizeof(path), "%s/sys/fs/cgroup/a.slice/b", tree);
+        ck_assert_int_eq(stat(path, &st), 0);
+        ck_assert_int_eq(cgroup_inode(&roots, "/a.slice/b", &inode), 0);
+        ck_assert_uint_eq(inode, st.st_ino);
+        inode = 0;
+        ck_assert_int_eq(cgroup_inode(&roots, "a.slice//b/", &inode), 0);
+        ck_assert_uint_eq(inode, st.st_ino);
+        (void) snprintf(path, sizeof(path), "%s/sys/fs/cgroup", tree);
+        ck_assert_int_eq(stat(path, &st), 0);
+        ck_assert_int_eq(cgroup_inode(&roots, "/", &inode), 0);
+        ck_assert_uint_eq(inode, st.st_ino);
+        ck_assert_int_eq(cgroup_inode(&roots, "/a.slice/c", &inode), -ENOENT);
+        ck_assert_int_eq(cgroup_inode(&roots, "/a.slice/../a.slice", &inode), -EINVAL);
+        ck_assert_int_eq(cgroup_inode(&roots, "..", &inode), -EINVAL);
+        ck_assert_int_eq(cgroup_inode(&roots, "/..a/...", &inode), -ENOENT); /* odd names, but names */
+        ck_assert_int_eq(cgroup_inode(&roots, "/a.slice/b/memory.numa_stat", &inode), -ENOTDIR);
+        ck_assert_uint_eq(inode, st.st_ino);
+
+        ck_assert_int_eq(cgroup_node_memory_read(&roots, "/a.slice/b", 2, &bytes), 0);
+        ck_assert_uint_eq(bytes, 40);
+        ck_assert_int_eq(cgroup_node_memory_read(&roots, "/a.slice/b", 0, &bytes), -ENOENT);
+        ck_assert_int_eq(cgroup_node_memory_read(&roots, "/a.slice", 2, &bytes), -ENOENT);
+        root_fds_close(&roots);
+        remove_tree();
+}
+END_TEST
+
 START_TEST(names) {
         for (int kind = 0; kind < _SOURCE_KIND_MAX; kind++)
                 ck_assert_int_eq(source_kind_from_name(source_kind_name((SourceKind) kind)), kind);
@@ -287,10 +435,14 @@ int main(void) {
         tcase_add_test(tcase, memory);
         tcase_add_test(tcase, counters);
         tcase_add_test(tcase, pressures);
+        tcase_add_test(tcase, bad_pressures);
+        tcase_add_test(tcase, node_memory);
+        tcase_add_test(tcase, numa_stats);
         tcase_add_test(tcase, swap_devices);
         tcase_add_test(tcase, small_files);
         tcase_add_test(tcase, this_machine);
         tcase_add_test(tcase, other_machines);
+        tcase_add_test(tcase, small_readers);
         tcase_add_test(tcase, names);
         tcase_add_test(tcase, every_kind_has_a_source);
         suite_add_tcase(suite, tcase);
