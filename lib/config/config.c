@@ -4,13 +4,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/macro.h"
+#include "config/damo.h"
 #include "config/errors.h"
 #include "config/monitors.h"
+#include "config/schema-dump.h"
+#include "config/schemes.h"
 #include "config/yaml.h"
 
 int monitor_config_init(MonitorConfig *monitor, const char *name) {
@@ -31,6 +35,9 @@ void monitor_config_deinit(MonitorConfig *monitor) {
         for (size_t i = 0; i < monitor->n_targets; i++)
                 free(monitor->targets[i].command);
         free(monitor->targets);
+        for (size_t i = 0; i < monitor->n_schemes; i++)
+                scheme_config_deinit(&monitor->schemes[i]);
+        free(monitor->schemes);
         free(monitor->name);
         free(monitor->source);
         free(monitor->policy);
@@ -49,17 +56,6 @@ Config *config_free(Config *config) {
         return NULL;
 }
 
-/* DAMO's own files have a shape of their own, so none of the errors that the schema would find in
- * them says what is the matter. */
-static int refuse_damo(const YamlNode *root, ConfigErrors *errors) {
-        const YamlNode *kdamonds = yaml_child(root, "kdamonds");
-
-        if (!kdamonds)
-                return 0;
-        return schema_error(errors, kdamonds,
-                            "files made by DAMO ('kdamonds') are not supported by this version");
-}
-
 /* From a tree; what is wrong is in the errors. 0 or -ENOMEM. */
 static int read_config(const YamlNode *root, Config **ret, ConfigErrors *errors) {
         _cleanup_(config_freep) Config *config = NULL;
@@ -70,7 +66,7 @@ static int read_config(const YamlNode *root, Config **ret, ConfigErrors *errors)
                 return -ENOMEM;
 
         if (yaml_child(root, "kdamonds"))
-                r = refuse_damo(root, errors);
+                r = damo_read(root, config, errors);
         else
                 r = schema_read(&monitors_schema, root, config, errors);
         if (r < 0)
@@ -98,6 +94,122 @@ int config_parse(const char *text, size_t size, Config **ret, ConfigErrors *erro
         *ret = TAKE_PTR(config);
         return 0;
 }
+
+/* ---- Schemes by themselves ---- */
+
+static void scheme_list_deinit(SchemeList *list) {
+        for (size_t i = 0; i < list->n_schemes; i++)
+                scheme_config_deinit(&list->schemes[i]);
+        free(list->schemes);
+}
+
+/* The schemes of a whole configuration change hands. 0 or -ENOMEM. */
+static int take_schemes(const YamlNode *root, SchemeList *list, ConfigErrors *errors) {
+        _cleanup_(config_freep) Config *config = NULL;
+        MonitorConfig *monitor;
+        int r;
+
+        r = read_config(root, &config, errors);
+        if (r < 0 || errors->n > 0)
+                return r;
+        monitor = &config->monitors[0];
+        if (config->n_monitors != 1)
+                return schema_error(errors, root->first,
+                                    "%zu monitors: whose schemes are meant is only clear when there is one",
+                                    config->n_monitors);
+        if (monitor->n_schemes == 0)
+                return schema_error(errors, root->first, "the monitor '%s' has no schemes", monitor->name);
+
+        *list = (SchemeList) { TAKE_PTR(monitor->schemes), TAKE_GENERIC(monitor->n_schemes, 0) };
+        return 0;
+}
+
+int config_parse_schemes(const char *text, size_t size, SchemeConfig **ret, size_t *ret_n, ConfigErrors *errors) {
+        _cleanup_(scheme_list_deinit) SchemeList list = {};
+        _cleanup_(yaml_tree_freep) YamlNode *root = NULL;
+        int r;
+
+        assert(errors->n == 0);
+
+        r = yaml_tree_read(text, size, &root, errors);
+        if (r == 0 && (yaml_child(root, "monitors") || yaml_child(root, "kdamonds")))
+                r = take_schemes(root, &list, errors);
+        else if (r == 0)
+                r = schema_read(&schemes_schema, root, &list, errors);
+        if (r < 0)
+                return r;
+        if (errors->n > 0)
+                return -EINVAL;
+
+        *ret_n = TAKE_GENERIC(list.n_schemes, 0);
+        *ret = TAKE_PTR(list.schemes);
+        return 0;
+}
+
+int config_change_scheme(const SchemeConfig *scheme, const char *text, size_t size, SchemeConfig *ret,
+                         ConfigErrors *errors) {
+        _cleanup_(scheme_config_deinit) SchemeConfig changed = {};
+        _cleanup_(yaml_tree_freep) YamlNode *root = NULL;
+        int r;
+
+        assert(errors->n == 0);
+
+        r = scheme_config_copy(scheme, &changed);
+        if (r == 0)
+                r = yaml_tree_read(text, size, &root, errors);
+        if (r == 0)
+                r = scheme_change(&changed, root, errors);
+        if (r < 0)
+                return r;
+        if (errors->n > 0)
+                return -EINVAL;
+
+        *ret = TAKE_GENERIC(changed, (SchemeConfig) {});
+        return 0;
+}
+
+/* ---- Back into a text ---- */
+
+/* Ends a text that grew in memory. 0 or -ENOMEM, then the text is gone. */
+static int finish_text(FILE *out, char **text) {
+        bool failed = ferror(out);
+
+        if (fclose(out) == 0 && !failed)
+                return 0;
+        free(*text);
+        *text = NULL;
+        return -ENOMEM;
+}
+
+/* By the schema of the document, of which the items are one after the other: they need not lie in one array. */
+static int format_items(const char *key, const SchemaMap *map, const void *const *items, size_t n, char **ret) {
+        char *text = NULL;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+        int r;
+
+        if (!out)
+                return -ENOMEM;
+        (void) fprintf(out, "%s:%s\n", key, n == 0 ? " []" : "");
+        for (size_t i = 0; i < n; i++)
+                schema_dump_item(map, items[i], out);
+        r = finish_text(out, &text);
+        if (r == 0)
+                *ret = text;
+        return r;
+}
+
+int config_format(const MonitorConfig *const *monitors, size_t n, char **ret) {
+        return format_items("monitors", &monitor_map, (const void *const *) monitors, n, ret);
+}
+
+int config_format_scheme(const SchemeConfig *scheme, char **ret) {
+        const void *item = scheme;
+
+        return format_items("schemes", &scheme_map, &item, 1, ret);
+}
+
+/* ---- Files ---- */
 
 /* Opens without waiting: a FIFO in the configuration directory must not hang the daemon. */
 static int open_regular(const char *path) {

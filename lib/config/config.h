@@ -9,6 +9,7 @@
 
 #include "base/macro.h"
 #include "monitor/attrs.h"
+#include "scheme/scheme.h"
 
 typedef struct TargetConfig {
         pid_t pid;      /* 0: by command */
@@ -25,6 +26,8 @@ typedef struct MonitorConfig {
         MonitorAttrs attrs;
         char *sim_pattern; /* path, or NULL for the built-in pattern */
         uint64_t seed;     /* 0: drawn at start */
+        SchemeConfig *schemes;
+        size_t n_schemes;
 } MonitorConfig;
 
 typedef struct Config {
@@ -54,12 +57,34 @@ int config_parse(const char *text, size_t size, Config **ret, ConfigErrors *erro
 /* The same from a file; a file that cannot be read is one error without a line. */
 int config_load(const char *path, Config **ret, ConfigErrors *errors);
 
+/* The schemes of a text: either a document whose one key is `schemes`, or a whole configuration with exactly
+ * one monitor, of which the schemes are taken. *ret is owned by the caller (scheme_config_deinit() each, and
+ * free()). Returns like config_parse(). */
+int config_parse_schemes(const char *text, size_t size, SchemeConfig **ret, size_t *ret_n, ConfigErrors *errors);
+
+/* Changes a scheme: a text such as "{dry_run: true, quotas: {sz: 64MiB}}" is read over a copy of it; what is not
+ * mentioned stays, lists are replaced whole. The name and the action cannot be changed. Returns like
+ * config_parse(). */
+int config_change_scheme(const SchemeConfig *scheme, const char *text, size_t size, SchemeConfig *ret,
+                         ConfigErrors *errors);
+
+/* The whole configuration as a file would say it, defaults included: what comes out can be read again and
+ * means the same. Allocated. 0 or -ENOMEM. */
+int config_format(const MonitorConfig *const *monitors, size_t n, char **ret);
+int config_format_scheme(const SchemeConfig *scheme, char **ret);
+
 Config *config_free(Config *config);
 void config_errors_deinit(ConfigErrors *errors);
 
 /* Takes one monitor's defaults; name, source and policy are allocated. */
 int monitor_config_init(MonitorConfig *monitor, const char *name);
 void monitor_config_deinit(MonitorConfig *monitor);
+
+/* A deep copy. 0 or -ENOMEM (then *ret is empty). */
+int monitor_config_copy(const MonitorConfig *monitor, MonitorConfig *ret);
+
+/* Whether they mean the same, the schemes left out. */
+bool monitor_config_equal(const MonitorConfig *a, const MonitorConfig *b);
 
 static inline void config_freep(Config **config) {
         *config = config_free(*config);

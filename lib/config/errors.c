@@ -73,9 +73,9 @@ int config_errors_addf(ConfigErrors *errors, unsigned line, unsigned column, con
         return 0;
 }
 
-/* The length of the UTF-8 sequence at s and its code point. The text comes from libyaml, which has
- * checked the encoding; the NUL at the end stops a broken one all the same. */
-static size_t code_point(const char *s, uint32_t *ret) {
+/* The text comes from libyaml, which has checked the encoding; the NUL at the end stops a broken one all the
+ * same. */
+size_t code_point(const char *s, uint32_t *ret) {
         unsigned char lead = (unsigned char) *s;
         size_t n = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
         uint32_t value = n == 1 ? lead : lead & (0x7fU >> n);

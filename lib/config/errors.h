@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "config/config.h"
 
@@ -17,6 +18,9 @@ int config_errors_addf(ConfigErrors *errors, unsigned line, unsigned column, con
 
 /* All errors reported so far, kept or only counted. */
 size_t config_errors_count(const ConfigErrors *errors);
+
+/* The length of the UTF-8 sequence at s (which is not at the end of the text), and its code point. */
+size_t code_point(const char *s, uint32_t *ret);
 
 #define EXCERPT_MAX 64
 

@@ -2,11 +2,12 @@
 /* What a file of monitors.d/ may contain: the tables, and the rules about more than one key. */
 #include "config/monitors.h"
 
-#include <ctype.h>
 #include <errno.h>
 
 #include "base/error.h"
 #include "base/macro.h"
+#include "config/names.h"
+#include "config/schemes.h"
 
 #define MONITORS_MAX 256
 #define TARGETS_MAX 256
@@ -158,6 +159,10 @@ static int check_intervals(const SchemaPlace *place) {
         return check_attrs(place, &attrs);
 }
 
+static bool has_goal(const void *object) {
+        return ((const MonitorAttrs *) object)->goal.enabled;
+}
+
 static const SchemaField intervals_fields[] = {
         { .key = "sample",
           .type = SCHEMA_DURATION,
@@ -183,6 +188,7 @@ static const SchemaField intervals_fields[] = {
           .offset = offsetof(MonitorAttrs, goal),
           .map = &goal_map,
           .word = "auto",
+          .applies = has_goal,
           .unset = "none, the intervals stay as given",
           .doc = "Lets the sampling and aggregation intervals follow the load. "
                  "The word auto takes the defaults below." },
@@ -231,20 +237,6 @@ static const SchemaMap nr_regions_map = {
 };
 
 /* ---- Monitors ---- */
-
-static int check_name(const char *name, char **ret_error) {
-        char text[EXCERPT_MAX];
-        const char *p = name;
-
-        while (isalnum((unsigned char) *p) || (p > name && *p && strchr("._-", *p)))
-                p++;
-        if (!*p)
-                return 0;
-        return error_setf(ret_error, -EINVAL,
-                          "'%s' is not a name (ASCII letters, digits, '.', '_', '-'; a letter or "
-                          "digit first)",
-                          excerpt(text, name));
-}
 
 static int init_monitor(void *object) {
         return monitor_config_init(object, "");
@@ -296,6 +288,37 @@ static int check_targets(const SchemaPlace *place) {
         return r;
 }
 
+static const YamlNode *item_at(const YamlNode *list, size_t index) {
+        const YamlNode *item = list ? list->first : NULL;
+
+        for (; item && index > 0; index--)
+                item = item->next;
+        return item;
+}
+
+/* Filters by target name one that there is. */
+static int check_filter_targets(const SchemaPlace *place) {
+        const MonitorConfig *monitor = place->object;
+        const YamlNode *schemes = yaml_child(place->node, "schemes");
+        size_t n_targets = MAX(monitor->n_targets, (size_t) 1);
+        int r = 0;
+
+        for (size_t i = 0; place->clean && i < monitor->n_schemes; i++) {
+                const SchemeConfig *scheme = &monitor->schemes[i];
+
+                for (size_t j = 0; j < scheme->n_filters && r == 0; j++) {
+                        const YamlNode *filters = yaml_child(item_at(schemes, i), "filters");
+                        const FilterConfig *filter = &scheme->filters[j];
+
+                        if (filter->type == FILTER_TARGET && filter->index >= n_targets)
+                                r = schema_error(place->errors, yaml_child(item_at(filters, j), "target"),
+                                                 "there is no target %u: the monitor has %zu, and the first is 0",
+                                                 filter->index, n_targets);
+                }
+        }
+        return r;
+}
+
 static int check_monitor(const SchemaPlace *place) {
         const MonitorConfig *monitor = place->object;
         int r;
@@ -303,6 +326,10 @@ static int check_monitor(const SchemaPlace *place) {
         r = check_source(place);
         if (r == 0)
                 r = check_targets(place);
+        if (r == 0)
+                r = check_unique_names(yaml_child(place->node, "schemes"), "scheme", place->errors);
+        if (r == 0)
+                r = check_filter_targets(place);
         if (r < 0)
                 return r;
         /* Each part has been checked by itself, against the defaults of the others. */
@@ -336,7 +363,7 @@ static const SchemaField monitor_fields[] = {
           .type = SCHEMA_STRING,
           .offset = offsetof(MonitorConfig, name),
           .required = true,
-          .max = 63,
+          .max = CONFIG_NAME_MAX,
           .check = check_name,
           .doc = "The monitor's name, unique in the file: up to 63 letters, digits, dots, "
                  "underscores and hyphens." },
@@ -395,12 +422,12 @@ static const SchemaField monitor_fields[] = {
           .offset = offsetof(MonitorConfig, seed),
           .doc = "Seed of the random numbers: the same seed gives the same choices. "
                  "With 0, one is drawn at each start." },
-        { .key = "schemes",
-          .type = SCHEMA_REFUSED,
-          .doc = "schemes are not supported by this version" },
+        { SCHEMES_FIELD(MonitorConfig),
+          .unset = "none",
+          .doc = "What to do with the memory, by how it is used, in the order of the list." },
 };
 
-static const SchemaMap monitor_map = {
+const SchemaMap monitor_map = {
         .where = "in a monitor",
         .doc = "One monitoring context.",
         .fields = monitor_fields,
@@ -413,37 +440,10 @@ static const SchemaMap monitor_map = {
 
 /* ---- The file ---- */
 
-static const YamlNode *name_node(const YamlNode *monitor) {
-        const YamlNode *name = yaml_child(monitor, "name");
-
-        return name && name->kind == YAML_KIND_SCALAR && !name->broken && *name->text ? name : NULL;
-}
-
-/* Duplicate names are found in the tree, so that a monitor with another error counts too. */
 static int check_names(const SchemaPlace *place) {
         const YamlNode *list = yaml_child(place->node, "monitors");
-        const Config *config = place->object;
-        int r = 0;
 
-        if (!list || config->n_monitors == 0)
-                return 0;
-
-        for (const YamlNode *b = list->first; b && r == 0; b = b->next) {
-                const YamlNode *name = name_node(b), *first = NULL;
-
-                for (const YamlNode *a = list->first; name && a != b && !first; a = a->next)
-                        if (name_node(a) && streq(name_node(a)->text, name->text))
-                                first = name_node(a);
-                if (first) {
-                        char text[EXCERPT_MAX];
-
-                        r = config_errors_addf(place->errors, name->line, name->column,
-                                               "duplicate monitor name '%s' (first at %u:%u)",
-                                               excerpt(text, name->text), first->line,
-                                               first->column);
-                }
-        }
-        return r;
+        return check_unique_names(list, "monitor", place->errors);
 }
 
 static const SchemaField file_fields[] = {

@@ -6,3 +6,6 @@
 
 /* Reads into a Config. */
 extern const SchemaMap monitors_schema;
+
+/* One of its monitors; reads into a MonitorConfig. */
+extern const SchemaMap monitor_map;

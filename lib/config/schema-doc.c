@@ -62,6 +62,8 @@ static void describe_type(FILE *out, const SchemaField *field) {
         char range[SCHEMA_TEXT_MAX];
         const char *legal = schema_range_format(field, range);
 
+        if (field->upper > 0)
+                (void) fputs("a pair [min, max], each ", out);
         (void) fputs(schema_type_words(field->type), out);
         if (field->type == SCHEMA_LIST)
                 (void) fprintf(out, ", up to %" PRIu64 " items", field->max);
@@ -69,6 +71,8 @@ static void describe_type(FILE *out, const SchemaField *field) {
                 (void) fprintf(out, ", %s", legal);
         if (field->word)
                 (void) fprintf(out, ", or %s", field->word);
+        if (field->only)
+                (void) fprintf(out, "; only for %s", field->only);
 }
 
 static void describe_default(FILE *out, const SchemaField *field, const void *object) {

@@ -55,9 +55,46 @@ static const SchemaField *find_inside(const SchemaMap *map, const char *key) {
         return NULL;
 }
 
+/* Suffixes by which DAMON's and DAMO's keys carry their unit. */
+static bool is_unit_suffix(const char *suffix) {
+        static const char *const suffixes[] = { "_ns", "_us", "_ms", "_sec", "_bytes", "_percent", "_permil", "_bp" };
+
+        for (size_t i = 0; i < ELEMENTSOF(suffixes); i++)
+                if (streq(suffix, suffixes[i]))
+                        return true;
+        return false;
+}
+
+/* The field that other tools call so; units belong to values here. */
+static const SchemaField *find_foreign(const SchemaMap *map, const char *key) {
+        for (size_t i = 0; i < map->n_fields; i++) {
+                const SchemaField *field = &map->fields[i];
+                size_t length = strlen(field->key);
+
+                if (field->type == SCHEMA_REFUSED)
+                        continue;
+                if (field->known_as && streq(field->known_as, key))
+                        return field;
+                if (strncmp(key, field->key, length) == 0 && is_unit_suffix(key + length))
+                        return field;
+        }
+        return NULL;
+}
+
+static const SchemaField *find_meant(const SchemaMap *map, const char *key) {
+        const SchemaField *foreign = find_foreign(map, key);
+        Suggestion suggestion = SUGGESTION(key);
+
+        if (foreign)
+                return foreign;
+        for (size_t i = 0; i < map->n_fields; i++)
+                if (map->fields[i].type != SCHEMA_REFUSED)
+                        suggestion_consider(&suggestion, map->fields[i].key);
+        return suggestion.best ? find_field(map, suggestion.best) : NULL;
+}
+
 static int report_unknown(SchemaPlace *place, const YamlNode *node) {
-        const SchemaField *inside = find_inside(place->map, node->key);
-        Suggestion suggestion = SUGGESTION(node->key);
+        const SchemaField *inside = find_inside(place->map, node->key), *meant;
         char key[EXCERPT_MAX];
 
         /* Ten thousand unknown keys must not cost ten thousand searches. */
@@ -66,20 +103,17 @@ static int report_unknown(SchemaPlace *place, const YamlNode *node) {
 
         excerpt(key, node->key);
         if (inside)
-                return schema_error(place->errors, node, "unknown key '%s' %s (it belongs in '%s')",
-                                    key, place->map->where, inside->key);
+                return schema_error(place->errors, node, "unknown key '%s' %s (it belongs in '%s')", key,
+                                    place->map->where, inside->key);
 
-        for (size_t i = 0; i < place->map->n_fields; i++)
-                if (place->map->fields[i].type != SCHEMA_REFUSED)
-                        suggestion_consider(&suggestion, place->map->fields[i].key);
-        if (!suggestion.best)
-                return schema_error(place->errors, node, "unknown key '%s' %s", key,
-                                    place->map->where);
+        meant = find_meant(place->map, node->key);
+        if (!meant)
+                return schema_error(place->errors, node, "unknown key '%s' %s", key, place->map->where);
 
         /* Then the key that was meant is not missing as well. */
-        place->seen |= field_bit(place->map, find_field(place->map, suggestion.best));
-        return schema_error(place->errors, node, "unknown key '%s' %s (did you mean '%s'?)", key,
-                            place->map->where, suggestion.best);
+        place->seen |= field_bit(place->map, meant);
+        return schema_error(place->errors, node, "unknown key '%s' %s (did you mean '%s'?)", key, place->map->where,
+                            meant->key);
 }
 
 /* ---- Collections ---- */
@@ -109,8 +143,7 @@ static int read_map_field(const SchemaField *field, const YamlNode *node, void *
         return read_map(field->map, node, inner, errors);
 }
 
-static int read_item(const SchemaField *field, const YamlNode *node, void *item,
-                     ConfigErrors *errors) {
+static int read_item(const SchemaField *field, const YamlNode *node, void *item, ConfigErrors *errors) {
         int r;
 
         if (field->map->init) {
@@ -120,28 +153,39 @@ static int read_item(const SchemaField *field, const YamlNode *node, void *item,
         }
         if (node->broken)
                 return 0;
+        if (field->map->brief && node->kind == YAML_KIND_SCALAR)
+                return schema_value_read(&field->map->fields[0], node, item, errors);
         if (node->kind != YAML_KIND_MAPPING)
-                return schema_value_error(errors, node, "%s: each item must be a mapping (%s: ...)",
-                                          field->key, field->map->fields[0].key);
+                return schema_value_error(errors, node, "%s: each item must be a mapping (%s: ...)%s", field->key,
+                                          field->map->fields[0].key, field->map->brief ? " or just its value" : "");
         return read_map(field->map, node, item, errors);
 }
 
-static int read_list(const SchemaField *field, const YamlNode *node, void *object,
-                     ConfigErrors *errors) {
+/* What the list held before: it is replaced whole. */
+static void drop_items(const SchemaField *field, void **items, size_t *n_items) {
+        for (size_t i = 0; i < *n_items && field->map->deinit; i++)
+                field->map->deinit((char *) *items + i * field->map->size);
+        free(*items);
+        *items = NULL;
+        *n_items = 0;
+}
+
+static int read_list(const SchemaField *field, const YamlNode *node, void *object, ConfigErrors *errors) {
         void **items = (void **) ((char *) object + field->offset);
         size_t *n_items = (size_t *) ((char *) object + field->count_offset);
         size_t i = 0;
         int r;
 
         if (node->kind != YAML_KIND_SEQUENCE)
-                return schema_value_error(errors, node, "%s: must be a list (each item after '- ')",
-                                          field->key);
-        if (node->n_children == 0)
+                return schema_value_error(errors, node, "%s: must be a list (each item after '- ')", field->key);
+        if (node->n_children == 0 && !field->may_be_empty)
                 return schema_value_error(errors, node, "%s: the list is empty", field->key);
         if (node->n_children > field->max)
-                return schema_value_error(errors, node, "%s: more than %" PRIu64 " items",
-                                          field->key, field->max);
+                return schema_value_error(errors, node, "%s: more than %" PRIu64 " items", field->key, field->max);
 
+        drop_items(field, items, n_items);
+        if (node->n_children == 0)
+                return 0;
         *items = calloc(node->n_children, field->map->size);
         if (!*items)
                 return -ENOMEM;
@@ -183,9 +227,25 @@ static int read_field(SchemaPlace *place, const YamlNode *node) {
                 return read_map_field(field, node, place->object, place->errors);
         case SCHEMA_LIST:
                 return read_list(field, node, place->object, place->errors);
+        case SCHEMA_VARIANT:
+                field = field->variant(place->object);
+                return field ? schema_value_read(field, node, place->object, place->errors) : 0;
         default:
                 return schema_value_read(field, node, place->object, place->errors);
         }
+}
+
+/* Variants are read behind all others, which decide what they are. */
+static int read_fields(SchemaPlace *place, bool variants) {
+        int r = 0;
+
+        for (const YamlNode *child = place->node->first; child && r == 0; child = child->next) {
+                const SchemaField *field = find_field(place->map, child->key);
+
+                if ((field && field->type == SCHEMA_VARIANT) == variants)
+                        r = read_field(place, child);
+        }
+        return r;
 }
 
 static int check_required(const SchemaPlace *place) {
@@ -194,15 +254,34 @@ static int check_required(const SchemaPlace *place) {
         for (size_t i = 0; i < place->map->n_fields && r == 0; i++) {
                 const SchemaField *field = &place->map->fields[i];
 
-                if (field->required && !(place->seen & field_bit(place->map, field)))
-                        r = schema_error(place->errors, place->node, "'%s' is missing %s",
-                                         field->key, place->map->where);
+                if (field->required && !field->applies && !(place->seen & field_bit(place->map, field)))
+                        r = schema_error(place->errors, place->node, "'%s' is missing %s", field->key,
+                                         place->map->where);
         }
         return r;
 }
 
-static int read_map(const SchemaMap *map, const YamlNode *node, void *object,
-                    ConfigErrors *errors) {
+/* Keys that belong to some values of other keys only. */
+static int check_applies(const SchemaPlace *place) {
+        int r = 0;
+
+        for (size_t i = 0; i < place->map->n_fields && r == 0; i++) {
+                const SchemaField *field = &place->map->fields[i];
+                bool seen = place->seen & field_bit(place->map, field);
+
+                if (!field->applies || !field->only)
+                        continue;
+                if (seen && !field->applies(place->object))
+                        r = schema_error(place->errors, yaml_child(place->node, field->key), "'%s' is only for %s",
+                                         field->key, field->only);
+                else if (field->required && !seen && field->applies(place->object))
+                        r = schema_error(place->errors, place->node, "'%s' is missing %s: it is required for %s",
+                                         field->key, place->map->where, field->only);
+        }
+        return r;
+}
+
+static int read_map(const SchemaMap *map, const YamlNode *node, void *object, ConfigErrors *errors) {
         SchemaPlace place = { .map = map, .node = node, .object = object, .errors = errors };
         size_t before = config_errors_count(errors);
         int r;
@@ -210,13 +289,13 @@ static int read_map(const SchemaMap *map, const YamlNode *node, void *object,
         if (node->n_children == 0)
                 return schema_error(errors, node, "nothing is said %s", map->where);
 
-        for (const YamlNode *child = node->first; child; child = child->next) {
-                r = read_field(&place, child);
-                if (r < 0)
-                        return r;
-        }
-
-        r = check_required(&place);
+        r = read_fields(&place, false);
+        if (r == 0)
+                r = read_fields(&place, true);
+        if (r == 0)
+                r = check_required(&place);
+        if (r == 0 && config_errors_count(errors) == before)
+                r = check_applies(&place);
         if (r < 0 || !map->check)
                 return r;
         place.clean = config_errors_count(errors) == before;

@@ -21,17 +21,24 @@ typedef enum SchemaType {
         SCHEMA_SIZE,     /* uint64_t, bytes */
         SCHEMA_DURATION, /* nsec_t */
         SCHEMA_SHARE,    /* double, 0.0 to 1.0; its bounds are in units of 1/SCHEMA_SHARE_ONE */
+        SCHEMA_RATIO,    /* the same, but it may be more than the whole */
+        SCHEMA_NUMBER,   /* double, without a unit; its bounds are in units of 1/SCHEMA_NUMBER_ONE */
+        SCHEMA_ADDRESS,  /* uint64_t */
         SCHEMA_STRING,   /* char *, allocated */
         SCHEMA_ENUM,     /* char *, allocated: one of the choices */
+        SCHEMA_CHOICE,   /* an enum: the position of the word among the choices */
+        SCHEMA_VARIANT,  /* what `variant` makes of it: read when the other keys are known */
         SCHEMA_MAP,      /* the struct of the field's map */
         SCHEMA_LIST,     /* an allocated array of such structs, and a size_t at count_offset */
         SCHEMA_REFUSED,  /* nothing: a key that is known, and why it cannot be used */
 } SchemaType;
 
 #define SCHEMA_SHARE_ONE UINT64_C(1000000000)
+#define SCHEMA_NUMBER_ONE UINT64_C(1000000)
 #define SCHEMA_NOWHERE SIZE_MAX /* as offset of an enum: checked, but not stored */
 
 typedef struct SchemaMap SchemaMap;
+typedef struct SchemaField SchemaField;
 
 typedef struct SchemaChoice {
         const char *word;
@@ -39,25 +46,42 @@ typedef struct SchemaChoice {
         const char *refused; /* why it cannot be used, or NULL */
 } SchemaChoice;
 
-typedef struct SchemaField {
+struct SchemaField {
         const char *key;
         SchemaType type;
         bool required;
         size_t offset;
         size_t count_offset;
 
-        uint64_t min; /* of numbers; the length of strings and lists */
-        uint64_t max; /* 0: as large as the type takes */
+        /* A pair [min, max] of numbers, in which the words min and max stand for the bounds. */
+        size_t upper;   /* offset of its second number; 0: a single value */
+        bool half_open; /* the second one does not belong to the range */
+
+        uint64_t min;      /* of numbers; the length of strings and lists */
+        uint64_t max;      /* 0: as large as the type takes */
+        uint64_t usual;    /* what a bare number is likely to mean is near this; 0: near the default */
+        bool real;         /* the number lies there as a double */
+        bool may_be_empty; /* of a list */
         const char *word;            /* stands for 0 or, for a map, for the map with its defaults */
-        const SchemaChoice *choices; /* of an enum, up to one without a word */
+        const SchemaChoice *choices; /* of an enum or choice, up to one without a word */
         const SchemaMap *map;        /* of a map, and of each item of a list */
 
         /* A rule for a string. 0, or -EINVAL with the reason. */
         int (*check)(const char *text, char **ret_error);
 
-        const char *unset; /* the manual's words for a default that is 0 or NULL */
-        const char *doc;   /* full sentences; of a refused key, why */
-} SchemaField;
+        /* Of a variant: the field that it is for this object (of the same key and offset; borrowed), or NULL
+         * while that is not known. */
+        const SchemaField *(*variant)(const void *object);
+
+        /* Whether the field means anything in this object. Only then may it be given, and must it be if it is
+         * required. NULL: always. */
+        bool (*applies)(const void *object);
+        const char *only; /* when that is: "filters of the type memcg" */
+
+        const char *known_as; /* by other tools, which people may have in mind; or NULL */
+        const char *unset;    /* the manual's words for a default that is 0 or NULL */
+        const char *doc;      /* full sentences; of a refused key, why */
+};
 
 /* A mapping that has been read; for rules about more than one key. */
 typedef struct SchemaPlace {
@@ -76,7 +100,8 @@ struct SchemaMap {
         const SchemaField *fields;
         size_t n_fields;
 
-        size_t size;                 /* of the struct */
+        size_t size; /* of the struct */
+        bool brief;  /* as an item of a list, the value of the first field may stand for the whole */
         int (*init)(void *object); /* defaults, or NULL when they are already there; 0 or -ENOMEM */
         void (*deinit)(void *object);
 
@@ -84,8 +109,9 @@ struct SchemaMap {
         int (*check)(const SchemaPlace *place);
 };
 
-/* Reads the tree into the object (zeroed, or initialised by the map's init), which must be freed
- * whatever comes back. Errors are reported, not returned: 0 or -ENOMEM. */
+/* Reads the tree into the object (zeroed, initialised by the map's init, or filled: then what the tree does not
+ * mention stays, and lists are replaced), which must be freed whatever comes back. Errors are reported, not
+ * returned: 0 or -ENOMEM. */
 int schema_read(const SchemaMap *map, const YamlNode *node, void *object, ConfigErrors *errors);
 
 /* Whether the key was given. */

@@ -150,8 +150,29 @@ START_TEST(bad_file) {
 }
 END_TEST
 
+/* What is read from it means the same when it has been written and read again. */
 START_TEST(good_file) {
-        config_free(load_good(GOOD, good_files.entries[_i]->d_name));
+        const char *name = good_files.entries[_i]->d_name;
+        _cleanup_(config_freep) Config *config = load_good(GOOD, name), *again = NULL;
+        const MonitorConfig **list = calloc(config->n_monitors, sizeof(*list));
+        _cleanup_(config_errors_deinit) ConfigErrors errors = {};
+        _cleanup_free_ char *text = NULL;
+
+        for (size_t i = 0; i < config->n_monitors; i++)
+                list[i] = &config->monitors[i];
+        ck_assert_int_eq(config_format(list, config->n_monitors, &text), 0);
+        free(list);
+        ck_assert_msg(config_parse(text, strlen(text), &again, &errors) == 0, "%s:\n%s", name, text);
+        ck_assert_uint_eq(again->n_monitors, config->n_monitors);
+        for (size_t i = 0; i < config->n_monitors; i++) {
+                const MonitorConfig *a = &config->monitors[i], *b = &again->monitors[i];
+
+                ck_assert_msg(monitor_config_equal(a, b), "%s: another monitor:\n%s", name, text);
+                ck_assert_uint_eq(a->n_schemes, b->n_schemes);
+                for (size_t j = 0; j < a->n_schemes; j++)
+                        ck_assert_msg(scheme_config_equal(&a->schemes[j], &b->schemes[j]), "%s: another scheme:\n%s",
+                                      name, text);
+        }
 }
 END_TEST
 

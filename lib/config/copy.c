@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copies of a monitor's configuration, and whether two of them mean the same. */
+#include <errno.h>
+
+#include "base/macro.h"
+#include "config/config.h"
+
+/* ---- Copies ---- */
+
+static int copy_text(const char *from, char **ret) {
+        *ret = from ? strdup(from) : NULL;
+        return from && !*ret ? -ENOMEM : 0;
+}
+
+/* Counts what is complete, so that what there is can be freed at any time. */
+static int copy_targets(const MonitorConfig *from, MonitorConfig *to) {
+        to->targets = calloc(MAX(from->n_targets, (size_t) 1), sizeof(*to->targets));
+        if (!to->targets)
+                return -ENOMEM;
+
+        for (; to->n_targets < from->n_targets; to->n_targets++) {
+                TargetConfig *target = &to->targets[to->n_targets];
+
+                *target = from->targets[to->n_targets];
+                if (copy_text(from->targets[to->n_targets].command, &target->command) < 0)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+static int copy_schemes(const MonitorConfig *from, MonitorConfig *to) {
+        to->schemes = calloc(MAX(from->n_schemes, (size_t) 1), sizeof(*to->schemes));
+        if (!to->schemes)
+                return -ENOMEM;
+
+        for (; to->n_schemes < from->n_schemes; to->n_schemes++)
+                if (scheme_config_copy(&from->schemes[to->n_schemes], &to->schemes[to->n_schemes]) < 0)
+                        return -ENOMEM;
+        return 0;
+}
+
+static int copy_all(const MonitorConfig *from, MonitorConfig *to) {
+        int r;
+
+        r = copy_text(from->name, &to->name);
+        if (r == 0)
+                r = copy_text(from->source, &to->source);
+        if (r == 0)
+                r = copy_text(from->policy, &to->policy);
+        if (r == 0)
+                r = copy_text(from->sim_pattern, &to->sim_pattern);
+        if (r == 0 && from->n_targets > 0)
+                r = copy_targets(from, to);
+        if (r == 0 && from->n_schemes > 0)
+                r = copy_schemes(from, to);
+        return r;
+}
+
+int monitor_config_copy(const MonitorConfig *monitor, MonitorConfig *ret) {
+        int r;
+
+        *ret = (MonitorConfig) { .attrs = monitor->attrs, .seed = monitor->seed };
+        r = copy_all(monitor, ret);
+        if (r < 0)
+                monitor_config_deinit(ret);
+        return r;
+}
+
+/* ---- Equality ---- */
+
+static bool texts_equal(const char *a, const char *b) {
+        return a && b ? streq(a, b) : a == b;
+}
+
+static bool targets_equal(const MonitorConfig *a, const MonitorConfig *b) {
+        if (a->n_targets != b->n_targets)
+                return false;
+        for (size_t i = 0; i < a->n_targets; i++)
+                if (a->targets[i].pid != b->targets[i].pid || a->targets[i].children != b->targets[i].children ||
+                    !texts_equal(a->targets[i].command, b->targets[i].command))
+                        return false;
+        return true;
+}
+
+static bool goals_equal(const IntervalsGoal *a, const IntervalsGoal *b) {
+        if (!a->enabled && !b->enabled)
+                return true;
+        return a->enabled == b->enabled && a->access_share == b->access_share && a->aggregations == b->aggregations &&
+               a->sample_min == b->sample_min && a->sample_max == b->sample_max;
+}
+
+static bool attrs_equal(const MonitorAttrs *a, const MonitorAttrs *b) {
+        return a->sample == b->sample && a->aggregate == b->aggregate && a->update == b->update &&
+               a->min_regions == b->min_regions && a->max_regions == b->max_regions &&
+               a->max_region_size == b->max_region_size && a->samples_per_sec == b->samples_per_sec &&
+               goals_equal(&a->goal, &b->goal);
+}
+
+bool monitor_config_equal(const MonitorConfig *a, const MonitorConfig *b) {
+        return texts_equal(a->name, b->name) && texts_equal(a->source, b->source) &&
+               texts_equal(a->policy, b->policy) && texts_equal(a->sim_pattern, b->sim_pattern) &&
+               a->seed == b->seed && targets_equal(a, b) && attrs_equal(&a->attrs, &b->attrs);
+}
