@@ -9,24 +9,22 @@
 
 #include "base/error.h"
 #include "base/format.h"
+#include "choose-source.h"
 #include "log.h"
 
 /* A map that is read in vain every second costs little; a child that is noticed late is lost. */
 #define FOLLOW_INTERVAL NSEC_PER_SEC
 
-/* Pattern files are small; anything larger is not one. */
-#define PATTERN_MAX ((size_t) 1024 * 1024)
-
 struct Engine {
         EngineHost host;
         EngineCallbacks callbacks;
         MonitorConfig config;
-        SourceKind kind;
-        char *source_reason;
-        char **warnings;
-        Source *source;
+        MonitorConfig asked;
+        ChosenSource chosen;
+        Source *source; /* the chosen one */
         Monitor *monitor;
         Follower follower;
+        Acting *acting;
         History *history;
         uint64_t last_sequence;
         nsec_t next_command_scan;
@@ -36,6 +34,7 @@ struct Engine {
         sd_event_source *follow_timer;
         EngineState state;
         char *message;
+        bool from_file;
 };
 
 const char *engine_state_name(EngineState state) {
@@ -63,6 +62,7 @@ static void finish(Engine *e, EngineState state, const char *message) {
         if (e->state == state)
                 return;
 
+        acting_stop(e->acting);
         e->state = state;
         set_message(e, message);
         stop_timers(e);
@@ -139,7 +139,7 @@ static void drop_ended(Engine *e) {
                 (void) monitor_remove_target(e->monitor, target->id);
         }
 
-        if (monitor_n_targets(e->monitor) > 0 || e->kind == SOURCE_SIM)
+        if (monitor_n_targets(e->monitor) > 0 || e->chosen.kind == SOURCE_SIM)
                 return;
         if (!follower_wants_commands(&e->follower))
                 finish(e, ENGINE_ENDED, "all targets have ended");
@@ -166,6 +166,7 @@ static void refresh_names(Engine *e) {
 
 static void take_snapshot(Engine *e) {
         const Snapshot *snapshot = monitor_snapshot(e->monitor);
+        int r;
 
         if (!snapshot || snapshot->sequence == e->last_sequence)
                 return;
@@ -178,6 +179,11 @@ static void take_snapshot(Engine *e) {
         }
         e->callbacks.snapshot(e, e->callbacks.userdata);
         drop_ended(e);
+        if (e->config.n_schemes > 0 && e->state == ENGINE_RUNNING) {
+                r = acting_decide(e->acting, monitor_snapshot(e->monitor));
+                if (r < 0)
+                        log_error("monitor '%s': schemes cannot decide now: %s", e->config.name, error_text(r));
+        }
 }
 
 /* Where a check costs time in proportion to the target, the pace follows the cost: no more than this
@@ -344,7 +350,7 @@ static int add_pid(Engine *e, const TargetConfig *spec, char **ret_error) {
 static int add_targets(Engine *e, char **ret_error) {
         int r;
 
-        if (e->kind == SOURCE_SIM)
+        if (e->chosen.kind == SOURCE_SIM)
                 return add_simulated(e);
 
         for (size_t i = 0; i < e->config.n_targets; i++) {
@@ -357,92 +363,12 @@ static int add_targets(Engine *e, char **ret_error) {
         return 0;
 }
 
-static int copy_string(char **to, const char *from) {
-        if (!from)
-                return 0;
-        free(*to);
-        *to = strdup(from);
-        return *to ? 0 : -ENOMEM;
-}
-
-static int copy_config(Engine *e, const MonitorConfig *from) {
-        MonitorConfig *to = &e->config;
-        int r;
-
-        to->attrs = from->attrs;
-        to->seed = from->seed;
-        to->targets = calloc(MAX(from->n_targets, (size_t) 1), sizeof(*to->targets));
-        if (!to->targets)
-                return -ENOMEM;
-
-        for (; to->n_targets < from->n_targets; to->n_targets++) {
-                TargetConfig *target = &to->targets[to->n_targets];
-
-                *target = from->targets[to->n_targets];
-                target->command = NULL;
-                r = copy_string(&target->command, from->targets[to->n_targets].command);
-                if (r < 0)
-                        return r;
-        }
-
-        r = copy_string(&to->name, from->name);
-        if (r == 0)
-                r = copy_string(&to->source, from->source);
-        if (r == 0)
-                r = copy_string(&to->policy, from->policy);
-        if (r == 0)
-                r = copy_string(&to->sim_pattern, from->sim_pattern);
-        return r;
-}
-
-static int choose_source(Engine *e, char **ret_error) {
-        const SourceFinding *finding;
-        bool automatic = streq(e->config.source, "auto");
-        int kind = automatic ? (int) e->host.caps->best : source_kind_from_name(e->config.source);
-
-        if (kind < 0)
-                return error_setf(ret_error, ENGINE_E_SOURCE, "there is no source '%s'", e->config.source);
-
-        finding = &e->host.caps->sources[kind];
-        if (!finding->usable)
-                return error_setf(ret_error, ENGINE_E_SOURCE, "%s", finding->reason);
-
-        e->kind = (SourceKind) kind;
-        return asprintf(&e->source_reason, "%s: %s", automatic ? "chosen automatically" : "asked for",
-                        finding->reason) < 0
-                       ? -ENOMEM
-                       : 0;
-}
-
-static int read_pattern(const char *path, Buffer *buffer, char **ret_error) {
-        int r = read_whole_at(-1, path, PATTERN_MAX, buffer);
-
-        if (r < 0)
-                return error_setf(ret_error, ENGINE_E_SOURCE, "cannot read the pattern %s: %s", path, error_text(r));
-        return 0;
-}
-
 static int make_source(Engine *e, char **ret_error) {
-        _cleanup_(buffer_deinit) Buffer pattern = {};
-        _cleanup_free_ char *reason = NULL;
-        const char *path = e->config.sim_pattern;
         int r;
 
-        r = choose_source(e, ret_error);
-        if (r != 0)
-                return r;
-
-        if (path) {
-                r = read_pattern(path, &pattern, ret_error);
-                if (r != 0)
-                        return r;
-        }
-
-        r = source_new(e->kind, e->host.roots, path ? pattern.data : NULL, &e->source, &reason);
-        if (r < 0)
-                return error_setf(ret_error, ENGINE_E_SOURCE, "%s%s%s", path ?: "", path ? ": " : "",
-                                  reason ?: error_text(r));
-        return capabilities_warnings(e->host.caps, e->kind, &e->warnings);
+        r = source_choose(e->host.caps, e->host.roots, &e->config, &e->chosen, ret_error);
+        e->source = e->chosen.source;
+        return r;
 }
 
 static int make_seed(Engine *e) {
@@ -472,6 +398,60 @@ static void respect_source(Engine *e) {
         attrs->goal.sample_max = MAX(attrs->goal.sample_max, least);
 }
 
+static ActingHost acting_host(Engine *e) {
+        return (ActingHost) {
+                .event = e->host.event,
+                .roots = e->host.roots,
+                .support = e->host.support,
+                .monitor = e->config.name,
+                .source = e->source->ops,
+                .follower = &e->follower,
+        };
+}
+
+static int start_acting(Engine *e, char **ret_error) {
+        ActingHost host = acting_host(e);
+        size_t bad;
+        int r;
+
+        r = acting_check(&host, e->config.schemes, e->config.n_schemes, &bad, ret_error);
+        if (r == 0)
+                r = acting_new(&host, &e->acting);
+        if (r == 0)
+                r = acting_configure(e->acting, e->config.schemes, e->config.n_schemes);
+        return r;
+}
+
+int engine_check_schemes(Engine *e, const SchemeConfig *schemes, size_t n, size_t *ret_index, char **ret_error) {
+        ActingHost host = acting_host(e);
+
+        return acting_check(&host, schemes, n, ret_index, ret_error);
+}
+
+int engine_set_schemes(Engine *e, const SchemeConfig *schemes, size_t n, char **ret_error) {
+        _cleanup_(monitor_config_deinit) MonitorConfig copy = {};
+        MonitorConfig with = e->config;
+        size_t bad;
+        int r;
+
+        r = engine_check_schemes(e, schemes, n, &bad, ret_error);
+        if (r != 0)
+                return r;
+
+        with.schemes = (SchemeConfig *) schemes;
+        with.n_schemes = n;
+        r = monitor_config_copy(&with, &copy);
+        if (r == 0)
+                r = acting_configure(e->acting, schemes, n);
+        if (r < 0)
+                return r;
+
+        /* the names that others borrow stay where they are */
+        copy.schemes = TAKE_GENERIC(e->config.schemes, copy.schemes);
+        copy.n_schemes = TAKE_GENERIC(e->config.n_schemes, n);
+        return 0;
+}
+
 static int start(Engine *e, char **ret_error) {
         const AdaptPolicy *policy = adapt_policy_by_name(e->config.policy);
         int r;
@@ -492,12 +472,14 @@ static int start(Engine *e, char **ret_error) {
 
         follower_init(&e->follower, e->host.roots, e->config.targets, e->config.n_targets);
         follower_watch_exits(&e->follower, e->host.event, on_exit_of, e);
-        r = add_targets(e, ret_error);
+        r = start_acting(e, ret_error);
+        if (r == 0)
+                r = add_targets(e, ret_error);
         if (r != 0)
                 return r;
 
         r = add_timer(e, on_step, &e->step_timer);
-        if (r == 0 && e->kind != SOURCE_SIM)
+        if (r == 0 && e->chosen.kind != SOURCE_SIM)
                 r = add_timer(e, on_follow, &e->follow_timer);
         return r;
 }
@@ -514,7 +496,9 @@ int engine_new(const EngineHost *host, const MonitorConfig *config, const Engine
         e->callbacks = *callbacks;
         e->history = calloc(1, sizeof(*e->history));
 
-        r = e->history ? copy_config(e, config) : -ENOMEM;
+        r = e->history ? monitor_config_copy(config, &e->config) : -ENOMEM;
+        if (r == 0)
+                r = monitor_config_copy(config, &e->asked);
         if (r == 0)
                 r = start(e, ret_error);
         if (r != 0) {
@@ -524,8 +508,8 @@ int engine_new(const EngineHost *host, const MonitorConfig *config, const Engine
 
         set_message(e, monitor_n_targets(e->monitor) > 0 ? "the first aggregation is not over yet"
                                                          : "no process of that name runs");
-        log_info("monitor '%s': source %s, %s", e->config.name, e->source->ops->name, e->source_reason);
-        for (char **warning = e->warnings; warning && *warning; warning++)
+        log_info("monitor '%s': source %s, %s", e->config.name, e->source->ops->name, e->chosen.reason);
+        for (char **warning = e->chosen.warnings; warning && *warning; warning++)
                 log_warning("monitor '%s': %s", e->config.name, *warning);
 
         *ret = e;
@@ -537,18 +521,42 @@ Engine *engine_free(Engine *e) {
                 return NULL;
 
         stop_timers(e);
+        acting_free(e->acting);
         follower_deinit(&e->follower);
         monitor_free(e->monitor);
-        source_free(e->source);
-        for (char **warning = e->warnings; warning && *warning; warning++)
-                free(*warning);
-        free(e->warnings);
-        free(e->source_reason);
+        chosen_source_deinit(&e->chosen);
         free(e->message);
         free(e->history);
+        monitor_config_deinit(&e->asked);
         monitor_config_deinit(&e->config);
         free(e);
         return NULL;
+}
+
+const MonitorConfig *engine_asked(const Engine *e) {
+        return &e->asked;
+}
+
+void engine_set_attrs(Engine *e, const MonitorAttrs *attrs) {
+        e->asked.attrs = e->config.attrs = *attrs;
+        respect_source(e);
+        monitor_set_attrs(e->monitor, &e->config.attrs);
+}
+
+void engine_set_from_file(Engine *e) {
+        e->from_file = true;
+}
+
+bool engine_from_file(const Engine *e) {
+        return e->from_file;
+}
+
+void engine_stop_acting(Engine *e) {
+        acting_stop(e->acting);
+}
+
+SchemeSet *engine_schemes(const Engine *e) {
+        return acting_set(e->acting);
 }
 
 const MonitorConfig *engine_config(const Engine *e) {
@@ -568,7 +576,7 @@ const Source *engine_source(const Engine *e) {
 }
 
 const char *engine_source_reason(const Engine *e) {
-        return e->source_reason;
+        return e->chosen.reason;
 }
 
 const Monitor *engine_monitor(const Engine *e) {
@@ -580,7 +588,7 @@ const History *engine_history(const Engine *e) {
 }
 
 char *const *engine_warnings(const Engine *e) {
-        return e->warnings;
+        return e->chosen.warnings;
 }
 
 nsec_t engine_next_snapshot(const Engine *e) {

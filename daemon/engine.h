@@ -4,6 +4,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "act.h"
 #include "base/file.h"
 #include "config/config.h"
 #include "follow.h"
@@ -37,11 +38,13 @@ typedef struct EngineHost {
         sd_event *event;
         const RootFds *roots;
         const Capabilities *caps;
+        ActionSupport **support; /* what can be done to processes here; probed when first needed */
 } EngineHost;
 
 enum {
         ENGINE_E_SOURCE = 1, /* the source cannot be used here */
         ENGINE_E_TARGET = 2, /* a target named by pid cannot be watched */
+        ENGINE_E_ACTION = ACTING_E_ACTION, /* a scheme asks for what cannot be done here */
 };
 
 /* Starts a monitor; the config is copied. 0, ENGINE_E_… or -errno, with the reason. */
@@ -49,7 +52,27 @@ int engine_new(const EngineHost *host, const MonitorConfig *config, const Engine
                Engine **ret, char **ret_error);
 Engine *engine_free(Engine *engine);
 
-const MonitorConfig *engine_config(const Engine *engine); /* with the seed and the name in use */
+/* Puts other schemes in force, all or nothing. 0, ENGINE_E_ACTION with the reason, or -errno. */
+int engine_set_schemes(Engine *engine, const SchemeConfig *schemes, size_t n, char **ret_error);
+
+/* Swaps the intervals and the bounds of the regions at the next tick. */
+void engine_set_attrs(Engine *engine, const MonitorAttrs *attrs);
+
+/* Whether these schemes can do here what they say. As engine_set_schemes(). */
+int engine_check_schemes(Engine *engine, const SchemeConfig *schemes, size_t n, size_t *ret_index, char **ret_error);
+
+/* Whether it comes from the configuration file; otherwise it was started by hand. */
+void engine_set_from_file(Engine *engine);
+bool engine_from_file(const Engine *engine);
+
+/* No scheme begins anything any more. */
+void engine_stop_acting(Engine *engine);
+
+/* The schemes; configuration as now in force. */
+SchemeSet *engine_schemes(const Engine *engine);
+
+const MonitorConfig *engine_config(const Engine *engine); /* with the seed, the intervals and the schemes in use */
+const MonitorConfig *engine_asked(const Engine *engine); /* as it was asked for; schemes as at first */
 EngineState engine_state(const Engine *engine);
 const char *engine_message(const Engine *engine); /* why it failed, what it waits for; NULL for nothing */
 const Source *engine_source(const Engine *engine);

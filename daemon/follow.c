@@ -84,9 +84,9 @@ static void watch_exit(Follower *f, Followed *followed) {
         (void) sd_event_source_set_priority(followed->exit, SD_EVENT_PRIORITY_IMPORTANT);
 }
 
-/* Offers a process; forgets about it where it has gone meanwhile or is another one by now. */
-static int offer(Follower *f, const ProcStat *stat, bool children, bool named, follow_add_t add,
-                 void *userdata) {
+/* Offers a process, to be followed like `as`; forgets about it where it has gone meanwhile or is another one by
+ * now. */
+static int offer(Follower *f, const ProcStat *stat, const Followed *as, follow_add_t add, void *userdata) {
         PidRef ref;
         uint64_t target;
         int r;
@@ -98,7 +98,7 @@ static int offer(Follower *f, const ProcStat *stat, bool children, bool named, f
         if (r != 0)
                 return r;
 
-        r = ref.start_time == stat->start_time ? add(userdata, &ref, stat, named, &target) : PIDREF_E_GONE;
+        r = ref.start_time == stat->start_time ? add(userdata, &ref, stat, as->named, &target) : PIDREF_E_GONE;
         if (r != 0) {
                 pidref_close(&ref);
                 return r;
@@ -108,14 +108,24 @@ static int offer(Follower *f, const ProcStat *stat, bool children, bool named, f
                 .ref = ref,
                 .target = target,
                 .address_space = 1,
-                .children = children,
-                .named = named,
+                .children = as->children,
+                .named = as->named,
+                .spec = as->spec,
         };
         watch_exit(f, &f->followed[f->n_followed - 1]);
         return 0;
 }
 
+static uint32_t spec_for_pid(const Follower *f, pid_t pid) {
+        size_t i = 0;
+
+        while (i < f->n_specs && f->specs[i].pid != pid)
+                i++;
+        return (uint32_t) i;
+}
+
 int follower_add_pid(Follower *f, pid_t pid, bool children, follow_add_t add, void *userdata) {
+        Followed as = { .children = children, .named = true, .spec = spec_for_pid(f, pid) };
         ProcStat stat;
         int r;
 
@@ -124,7 +134,7 @@ int follower_add_pid(Follower *f, pid_t pid, bool children, follow_add_t add, vo
                 return r;
         if (is_followed(f, pid, stat.start_time))
                 return 0;
-        return offer(f, &stat, children, true, add, userdata);
+        return offer(f, &stat, &as, add, userdata);
 }
 
 /* What may be watched of what was read: kernel threads have no memory of their own, zombies none left. */
@@ -151,33 +161,36 @@ typedef enum ScanFor {
         SCAN_CHILDREN,
 } ScanFor;
 
-static bool is_wanted(const Follower *f, const ProcStat *stat, ScanFor what, bool *ret_children) {
+static bool is_wanted(const Follower *f, const ProcStat *stat, ScanFor what, Followed *ret_as) {
         const TargetConfig *spec;
+        const Followed *parent;
 
         if (!is_watchable(stat) || is_followed(f, stat->pid, stat->start_time))
                 return false;
 
         if (what == SCAN_CHILDREN) {
-                *ret_children = true;
-                return followed_parent(f, stat->ppid);
+                parent = followed_parent(f, stat->ppid);
+                *ret_as = (Followed) { .children = true, .spec = parent ? parent->spec : 0 };
+                return parent;
         }
 
         spec = spec_for_command(f, stat->comm);
-        *ret_children = spec && spec->children;
+        if (spec)
+                *ret_as = (Followed) { .children = spec->children, .named = true, .spec = (uint32_t) (spec - f->specs) };
         return spec;
 }
 
 static int look_at(Follower *f, pid_t pid, ScanFor what, follow_add_t add, void *userdata) {
-        bool children;
         ProcStat stat;
+        Followed as;
         int r;
 
         r = proc_stat_read(f->roots, pid, &stat);
         if (r != 0)
                 return r;
-        if (!is_wanted(f, &stat, what, &children))
+        if (!is_wanted(f, &stat, what, &as))
                 return 0;
-        return offer(f, &stat, children, what == SCAN_COMMANDS, add, userdata);
+        return offer(f, &stat, &as, add, userdata);
 }
 
 /* Reads the whole of /proc. A process that vanishes under way, or may not be looked at, is passed over;

@@ -17,6 +17,7 @@ typedef struct Followed {
         uint32_t address_space; /* as last seen, to notice an exec */
         bool children;   /* whether what it forks is followed, too */
         bool named;      /* by pid or command; otherwise it is the child of one that is followed */
+        uint32_t spec;   /* which entry of the configuration it, or the ancestor that was named, comes from */
         sd_event_source *exit; /* NULL where the kernel has no pidfds */
 } Followed;
 

@@ -2,6 +2,7 @@
 /* udamond: argument vector, event loop, start and end. */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -12,6 +13,8 @@
 #include "base/parse.h"
 #include "log.h"
 #include "methods.h"
+#include "reload.h"
+#include "simulate.h"
 
 #define SOCKET_DEFAULT "/run/udamon/io.udamon.monitor"
 #define SOCKET_NAME "varlink" /* FileDescriptorName= of the socket unit */
@@ -28,6 +31,7 @@ static const char *arg_config;
 static const char *arg_socket;
 static int arg_connection_fd = -1;
 static bool arg_check;
+static bool arg_simulate;
 
 static void help(void) {
         (void) printf("Usage: udamond [OPTIONS]\n"
@@ -37,6 +41,8 @@ static void help(void) {
                       "  -s, --socket PATH       listen here instead of %s\n"
                       "      --connection-fd N   serve this connected socket and exit when it closes\n"
                       "      --check FILE        check a configuration: every error with line and column\n"
+                      "      --simulate FILE     what the schemes of this file would have done over the snapshots on\n"
+                      "                          standard input (for `udamonctl simulate`)\n"
                       "  -l, --log-level LEVEL   error, warning, notice, info (default) or debug\n"
                       "  -h, --help              this text\n"
                       "      --version           the version\n\n"
@@ -74,6 +80,7 @@ static int parse_fd(const char *s, int *ret) {
 enum {
         OPTION_CONNECTION_FD = 256,
         OPTION_CHECK,
+        OPTION_SIMULATE,
         OPTION_VERSION,
 };
 
@@ -98,6 +105,10 @@ static int parse_option(int option) {
                 arg_check = true;
                 arg_config = optarg;
                 return 0;
+        case OPTION_SIMULATE:
+                arg_simulate = true;
+                arg_config = optarg;
+                return 0;
         case OPTION_VERSION:
                 (void) printf("udamond %s\n", UDAMON_VERSION);
                 exit(EXIT_OK);
@@ -116,6 +127,7 @@ static int parse_arguments(int argc, char **argv) {
                 { "log-level", required_argument, NULL, 'l' },
                 { "connection-fd", required_argument, NULL, OPTION_CONNECTION_FD },
                 { "check", required_argument, NULL, OPTION_CHECK },
+                { "simulate", required_argument, NULL, OPTION_SIMULATE },
                 { "help", no_argument, NULL, 'h' },
                 { "version", no_argument, NULL, OPTION_VERSION },
                 {},
@@ -167,6 +179,33 @@ typedef struct Daemon {
         Control *control;
 } Daemon;
 
+/* Schemes alone, or those of a configuration's only monitor. */
+static int run_simulation(void) {
+        _cleanup_(config_errors_deinit) ConfigErrors errors = {};
+        _cleanup_(buffer_deinit) Buffer text = {};
+        SchemeConfig *schemes = NULL;
+        size_t n = 0;
+        int r;
+
+        r = read_whole_at(-1, arg_config, CONFIG_FILE_MAX, &text);
+        if (r < 0) {
+                log_error("cannot read %s: %s", arg_config, error_text(r));
+                return EXIT_CONFIG;
+        }
+        r = config_parse_schemes(text.data, text.size, &schemes, &n, &errors);
+        print_errors(&errors);
+        if (r < 0)
+                return EXIT_CONFIG;
+
+        r = simulate(schemes, n, stdin, stdout);
+        if (r < 0 && r != -EBADMSG)
+                log_error("cannot simulate: %s", error_text(r));
+        for (size_t i = 0; i < n; i++)
+                scheme_config_deinit(&schemes[i]);
+        free(schemes);
+        return r < 0 ? EXIT_FAILED : EXIT_OK;
+}
+
 static void on_log(void *userdata, int priority, const char *text) {
         (void) userdata;
         log_message(priority, "%s", text);
@@ -174,6 +213,32 @@ static void on_log(void *userdata, int priority, const char *text) {
 
 static void on_connection_closed(void *userdata) {
         (void) sd_event_exit(((Daemon *) userdata)->event, 0);
+}
+
+/* SIGHUP: the configuration again, all of it or nothing. */
+static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *info, void *userdata) {
+        _cleanup_(config_errors_deinit) ConfigErrors errors = {};
+        _cleanup_(reload_report_deinit) ReloadReport report = {};
+        Daemon *d = userdata;
+        int r;
+
+        (void) s;
+        (void) info;
+        if (!arg_config) {
+                log_notice("started without a configuration file: nothing to load again");
+                return 0;
+        }
+        (void) sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_nsec(CLOCK_MONOTONIC) / NSEC_PER_USEC);
+        r = reload(&d->manager, arg_config, &report, &errors);
+        print_errors(&errors);
+        if (r < 0)
+                log_error("%s was not loaded, everything stays as it was: %s", arg_config, error_text(r));
+        else
+                log_notice("%s loaded again: %zu monitors started, %zu changed, %zu stopped, %zu unchanged", arg_config,
+                           report.fates[RELOAD_STARTED].n, report.fates[RELOAD_CHANGED].n,
+                           report.fates[RELOAD_STOPPED].n, report.fates[RELOAD_UNCHANGED].n);
+        (void) sd_notify(0, "READY=1");
+        return 0;
 }
 
 static int add_signals(Daemon *d) {
@@ -185,6 +250,7 @@ static int add_signals(Daemon *d) {
         (void) sigemptyset(&mask);
         for (size_t i = 0; i < ELEMENTSOF(signals); i++)
                 (void) sigaddset(&mask, signals[i]);
+        (void) sigaddset(&mask, SIGHUP);
         if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
                 return -errno;
 
@@ -194,7 +260,8 @@ static int add_signals(Daemon *d) {
                 if (r < 0)
                         return r;
         }
-        return 0;
+        r = sd_event_add_signal(d->event, NULL, SIGHUP, on_hangup, d);
+        return r < 0 ? r : 0;
 }
 
 static int listen_on(Daemon *d, char **ret_error) {
@@ -228,6 +295,8 @@ static void start_monitors(Daemon *d, const Config *config) {
                 r = manager_start(&d->manager, &config->monitors[i], &engine, &reason);
                 if (r != 0)
                         log_error("monitor '%s' cannot start: %s", config->monitors[i].name, reason ?: error_text(r));
+                else
+                        engine_set_from_file(engine);
         }
 }
 
@@ -277,7 +346,7 @@ static int set_up(Daemon *d, const Config *config, char **ret_error) {
         if (r >= 0)
                 r = capabilities_probe(&d->roots, &d->caps);
         if (r >= 0)
-                r = manager_init(&d->manager, &(EngineHost) { d->event, &d->roots, d->caps });
+                r = manager_init(&d->manager, &(EngineHost) { .event = d->event, .roots = &d->roots, .caps = d->caps });
         if (r < 0)
                 return r;
         log_capabilities(d->caps);
@@ -324,6 +393,8 @@ int main(int argc, char **argv) {
         if (r < 0)
                 return EXIT_USAGE;
 
+        if (arg_simulate)
+                return run_simulation();
         if (arg_config) {
                 r = load_config(&config);
                 if (r < 0)

@@ -11,17 +11,27 @@
 
 int manager_init(Manager *m, const EngineHost *host) {
         *m = (Manager) { .host = *host };
+        m->host.support = &m->support;
         return subscribers_init(&m->subscribers, host->event);
 }
 
-void manager_deinit(Manager *m) {
-        while (m->n_engines > 0) {
-                Engine *engine = m->engines[--m->n_engines];
+void manager_end(Manager *m, Engine *engine) {
+        subscribers_end(&m->subscribers, engine);
+        engine_free(engine);
+}
 
-                subscribers_end(&m->subscribers, engine);
-                engine_free(engine);
-        }
+void manager_stop_acting(Manager *m) {
+        for (size_t i = 0; i < m->n_engines; i++)
+                engine_stop_acting(m->engines[i]);
+}
+
+void manager_deinit(Manager *m) {
+        /* all workers end with their batch, side by side */
+        manager_stop_acting(m);
+        while (m->n_engines > 0)
+                manager_end(m, m->engines[--m->n_engines]);
         subscribers_deinit(&m->subscribers);
+        action_support_free(m->support);
 }
 
 Engine *manager_find(const Manager *m, const char *name) {
@@ -76,8 +86,12 @@ static void on_finished(Engine *engine, void *userdata) {
         subscribers_finish(&((Manager *) userdata)->subscribers, engine);
 }
 
+EngineCallbacks manager_callbacks(Manager *m) {
+        return (EngineCallbacks) { .snapshot = on_snapshot, .finished = on_finished, .userdata = m };
+}
+
 int manager_start(Manager *m, MonitorConfig *config, Engine **ret, char **ret_error) {
-        EngineCallbacks callbacks = { .snapshot = on_snapshot, .finished = on_finished, .userdata = m };
+        EngineCallbacks callbacks = manager_callbacks(m);
         Engine *engine;
         int r;
 
@@ -106,11 +120,10 @@ int manager_stop(Manager *m, const char *name) {
 
                 if (!streq(engine_config(engine)->name, name))
                         continue;
-                subscribers_end(&m->subscribers, engine);
                 log_info("monitor '%s': stopped", name);
                 memmove(&m->engines[i], &m->engines[i + 1], (m->n_engines - i - 1) * sizeof(*m->engines));
                 m->n_engines--;
-                engine_free(engine);
+                manager_end(m, engine);
                 return 0;
         }
         return -ENOENT;

@@ -9,6 +9,7 @@
 
 typedef struct Manager {
         EngineHost host;
+        ActionSupport *support; /* NULL until a scheme needs it */
         Engine *engines[MONITORS_MAX]; /* in order of their start */
         size_t n_engines;
         Subscribers subscribers;
@@ -23,9 +24,18 @@ enum {
 int manager_init(Manager *manager, const EngineHost *host);
 void manager_deinit(Manager *manager);
 
+/* What engines tell their owner. */
+EngineCallbacks manager_callbacks(Manager *manager);
+
+/* Nothing is begun by any scheme any more. */
+void manager_stop_acting(Manager *manager);
+
 /* Starts a monitor. A config without a name is named after its first target. 0, MANAGER_E_…,
  * ENGINE_E_… or -errno, with the reason. */
 int manager_start(Manager *manager, MonitorConfig *config, Engine **ret, char **ret_error);
+
+/* Ends an engine that is (or was) one of the manager's, and the streams of its snapshots. */
+void manager_end(Manager *manager, Engine *engine);
 
 /* Stops it and ends the streams of its snapshots. -ENOENT. */
 int manager_stop(Manager *manager, const char *name);

@@ -8,10 +8,11 @@
 #include "base/error.h"
 #include "interface.h"
 #include "log.h"
+#include "methods-internal.h"
 #include "report.h"
 #include "request.h"
 
-static bool allowed(const MethodsContext *c, ControlCall *call, AccessClass class) {
+bool methods_allowed(const MethodsContext *c, ControlCall *call, AccessClass class) {
         return access_allows(&c->access, control_call_peer(call), class);
 }
 
@@ -28,8 +29,7 @@ static int no_such_monitor(ControlCall *call, const Manager *manager, const char
                              json_pack("{s:s,s:o}", "name", name, "monitors", monitor_names(manager)));
 }
 
-/* The monitor that is meant: the named one, or the only one. 0 with *ret NULL: an error was sent. */
-static int find_monitor(const Manager *manager, ControlCall *call, const json_t *parameters, Engine **ret) {
+int methods_find_monitor(const Manager *manager, ControlCall *call, const json_t *parameters, Engine **ret) {
         const char *name = field_string(parameters, "name", NULL);
 
         *ret = NULL;
@@ -59,7 +59,7 @@ static int get_status(ControlCall *call, json_t *parameters, void *userdata) {
         Writer *w;
 
         (void) parameters;
-        if (!allowed(c, call, ACCESS_READ))
+        if (!methods_allowed(c, call, ACCESS_READ))
                 return control_error_denied(call);
 
         w = control_reply_begin(call);
@@ -92,7 +92,7 @@ static int get_capabilities(ControlCall *call, json_t *parameters, void *userdat
         Writer *w;
 
         (void) parameters;
-        if (!allowed(c, call, ACCESS_READ))
+        if (!methods_allowed(c, call, ACCESS_READ))
                 return control_error_denied(call);
 
         w = control_reply_begin(call);
@@ -117,6 +117,8 @@ static json_t *target_text(const MonitorConfig *config) {
 
 static int start_error(ControlCall *call, const MonitorConfig *config, int r, const char *reason) {
         switch (r) {
+        case ENGINE_E_ACTION:
+                return methods_action_unavailable(call, &config->schemes[0], reason);
         case MANAGER_E_EXISTS:
                 return control_error(call, UDAMON_ERROR("MonitorExists"), json_pack("{s:s}", "name", config->name));
         case MANAGER_E_FULL:
@@ -137,6 +139,7 @@ static int start_error(ControlCall *call, const MonitorConfig *config, int r, co
 }
 
 static int start_monitor(ControlCall *call, json_t *parameters, void *userdata) {
+        _cleanup_(config_errors_deinit) ConfigErrors errors = {};
         _cleanup_(monitor_config_deinit) MonitorConfig config = {};
         _cleanup_free_ char *reason = NULL;
         const MethodsContext *c = userdata;
@@ -145,10 +148,12 @@ static int start_monitor(ControlCall *call, json_t *parameters, void *userdata) 
         Writer *w;
         int r;
 
-        if (!allowed(c, call, ACCESS_ADMIN))
+        if (!methods_allowed(c, call, ACCESS_ADMIN))
                 return control_error_denied(call);
 
-        r = request_start(parameters, &config, &field, &reason);
+        r = request_start(parameters, &config, &field, &reason, &errors);
+        if (r == REQUEST_E_CONFIG)
+                return methods_config_invalid(call, NULL, &errors);
         if (r == REQUEST_E_INVALID)
                 return control_error(call, UDAMON_ERROR("RequestInvalid"),
                                      json_pack("{s:s,s:o}", "parameter", field, "reason",
@@ -172,7 +177,7 @@ static int stop_monitor(ControlCall *call, json_t *parameters, void *userdata) {
         const MethodsContext *c = userdata;
         const char *name = field_string(parameters, "name", "");
 
-        if (!allowed(c, call, ACCESS_ADMIN))
+        if (!methods_allowed(c, call, ACCESS_ADMIN))
                 return control_error_denied(call);
         if (manager_stop(c->manager, name) < 0)
                 return no_such_monitor(call, c->manager, name);
@@ -198,9 +203,9 @@ static int get_snapshot(ControlCall *call, json_t *parameters, void *userdata) {
         Engine *engine;
         int r;
 
-        if (!allowed(c, call, ACCESS_READ))
+        if (!methods_allowed(c, call, ACCESS_READ))
                 return control_error_denied(call);
-        r = find_monitor(c->manager, call, parameters, &engine);
+        r = methods_find_monitor(c->manager, call, parameters, &engine);
         if (!engine)
                 return r;
 
@@ -224,9 +229,9 @@ static int get_history(ControlCall *call, json_t *parameters, void *userdata) {
         Writer *w;
         int r;
 
-        if (!allowed(c, call, ACCESS_READ))
+        if (!methods_allowed(c, call, ACCESS_READ))
                 return control_error_denied(call);
-        r = find_monitor(c->manager, call, parameters, &engine);
+        r = methods_find_monitor(c->manager, call, parameters, &engine);
         if (!engine)
                 return r;
 
@@ -243,6 +248,12 @@ const ControlMethod methods_table[] = {
         { UDAMON_METHOD("StopMonitor"), request_name_fields, stop_monitor },
         { UDAMON_METHOD("GetSnapshot"), request_optional_name_fields, get_snapshot },
         { UDAMON_METHOD("GetHistory"), request_optional_name_fields, get_history },
+        { UDAMON_METHOD("GetSchemes"), request_optional_name_fields, method_get_schemes },
+        { UDAMON_METHOD("GetSchemeLog"), methods_log_fields, method_get_scheme_log },
+        { UDAMON_METHOD("SetScheme"), methods_set_scheme_fields, method_set_scheme },
+        { UDAMON_METHOD("SetGoalInput"), methods_goal_input_fields, method_set_goal_input },
+        { UDAMON_METHOD("GetConfig"), NULL, method_get_config },
+        { UDAMON_METHOD("Reload"), NULL, method_reload },
 };
 const size_t methods_n = ELEMENTSOF(methods_table);
 

@@ -38,6 +38,7 @@ static const Field context_fields[] = {
         { .name = "max_region_bytes", .type = FIELD_INT, .flags = FIELD_NULLABLE },
         { .name = "sim_pattern", .type = FIELD_STRING, .flags = FIELD_NULLABLE },
         { .name = "seed", .type = FIELD_INT, .flags = FIELD_NULLABLE },
+        { .name = "schemes", .type = FIELD_STRING, .flags = FIELD_NULLABLE },
         FIELD_END,
 };
 
@@ -206,7 +207,18 @@ static int check_name(const char *name, const char **ret_field, char **ret_error
                           NAME_LENGTH_MAX);
 }
 
-int request_start(const json_t *parameters, MonitorConfig *ret, const char **ret_field, char **ret_error) {
+static int read_schemes(const json_t *context, MonitorConfig *config, ConfigErrors *errors) {
+        const char *text = field_string(context, "schemes", NULL);
+        int r;
+
+        if (!text)
+                return 0;
+        r = config_parse_schemes(text, strlen(text), &config->schemes, &config->n_schemes, errors);
+        return r == -EINVAL ? REQUEST_E_CONFIG : r;
+}
+
+int request_start(const json_t *parameters, MonitorConfig *ret, const char **ret_field, char **ret_error,
+                  ConfigErrors *errors) {
         _cleanup_(monitor_config_deinit) MonitorConfig config = {};
         const json_t *context = json_object_get(parameters, "context");
         const char *name = field_string(parameters, "name", NULL);
@@ -234,6 +246,8 @@ int request_start(const json_t *parameters, MonitorConfig *ret, const char **ret
 
         *ret_field = "context.targets";
         r = read_targets(json_object_get(context, "targets"), &config, ret_error);
+        if (r == 0)
+                r = read_schemes(context, &config, errors);
         if (r != 0)
                 return r;
 

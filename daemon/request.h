@@ -11,8 +11,10 @@ extern const Field request_optional_name_fields[]; /* name: ?string */
 
 enum {
         REQUEST_E_INVALID = 1, /* *ret_field names the parameter */
+        REQUEST_E_CONFIG = 2,  /* what is wrong with the schemes is in the errors */
 };
 
 /* Parameters that the table accepted → configuration (defaults filled in, name NULL where none was
- * given). 0, REQUEST_E_INVALID with the field (static) and the reason, or -ENOMEM. */
-int request_start(const json_t *parameters, MonitorConfig *ret, const char **ret_field, char **ret_error);
+ * given). 0, REQUEST_E_INVALID with the field (static) and the reason, REQUEST_E_CONFIG, or -ENOMEM. */
+int request_start(const json_t *parameters, MonitorConfig *ret, const char **ret_field, char **ret_error,
+                  ConfigErrors *errors);

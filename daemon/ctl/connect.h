@@ -16,6 +16,7 @@
 typedef struct Connection {
         WireClient *client;
         pid_t daemon; /* the private daemon; 0 for the one that runs */
+        const char *text_file; /* borrowed: the file whose text goes along with a call; NULL: none does */
 } Connection;
 
 #define CONNECTION_NONE ((Connection) {})
@@ -36,11 +37,20 @@ void connection_close(Connection *connection);
  * ExitStatus. */
 int connection_call(Connection *connection, const char *method, json_t *parameters, json_t **ret);
 
-/* Tells the user about a varlink error, and gives its ExitStatus. */
-int connection_refused(const char *error, json_t *parameters);
+/* The same, but a varlink error is not told: 0 with its full name in *ret_error (allocated) and its
+ * parameters in *ret. */
+int connection_ask(Connection *connection, const char *method, json_t *parameters, json_t **ret,
+                   char **ret_error);
+
+/* Tells the user about a varlink error, and gives its ExitStatus. `file`: where the text that went along with
+ * the call came from; NULL: there was none. */
+int connection_refused(const char *error, json_t *parameters, const char *file);
 
 /* Tells the user why a call had no answer (a wire_client_…() outcome other than WIRE_E_ERROR). */
 int connection_broken(int outcome);
+
+/* "a, b, c" from an array of strings, for messages. Returns buf. */
+char *join_names(json_t *names, char *buf, size_t size);
 
 /* {"name": name}, or {} without one. NULL when out of memory. */
 json_t *name_parameters(const char *name);

@@ -21,7 +21,8 @@ static const VerbInfo verbs[] = {
         { "run", VERB_RUN, verb_run, "[OPTIONS] [--] COMMAND [ARGUMENT...]",
           "run a command, watch it with a daemon of its own, and sum up",
           "  udamonctl run -- make -j8\n"
-          "  udamonctl run --record build.db --sample 20ms --aggregate 400ms -- ./a.out > log\n" },
+          "  udamonctl run --record build.db --sample 20ms --aggregate 400ms -- ./a.out > log\n"
+          "  udamonctl run --scheme cold.yaml -- ./a.out\n" },
         { "check", VERB_CHECK, verb_check, "[OPTIONS]",
           "what this kernel and these privileges allow, and what each missing thing costs",
           "  udamonctl check\n"
@@ -29,7 +30,8 @@ static const VerbInfo verbs[] = {
         { "start", VERB_START, verb_start, "--pid PID | --command NAME [OPTIONS]",
           "watch running processes",
           "  udamonctl start --pid 1234 --name web\n"
-          "  udamonctl start --command postgres --intervals 50ms,1s,10s\n" },
+          "  udamonctl start --command postgres --intervals 50ms,1s,10s\n"
+          "  udamonctl start --pid 1234 --name web --scheme cold.yaml\n" },
         { "stop", VERB_STOP, verb_stop, "NAME [OPTIONS]",
           "stop a monitor and forget what it learned",
           "  udamonctl stop web\n" },
@@ -56,6 +58,28 @@ static const VerbInfo verbs[] = {
         { "record", VERB_RECORD, verb_record, "[NAME] -o FILE [OPTIONS]",
           "keep every snapshot of a running monitor in a file",
           "  udamonctl record web -o web.db --duration 10min\n" },
+        { "schemes", VERB_SCHEMES, verb_schemes, "[NAME] [OPTIONS]",
+          "what the schemes of a monitor, or of all, see and do, and what holds them back",
+          "  udamonctl schemes web\n"
+          "  udamonctl schemes web --log --limit 20\n"
+          "  udamonctl schemes --json | jq .monitors[].schemes[].runtime.applied_bytes\n" },
+        { "scheme", VERB_SCHEME, verb_scheme,
+          "enable | disable | dry-run | set | input  [MONITOR/]SCHEME ... [OPTIONS]",
+          "change one scheme while it runs (until the configuration is loaded again)",
+          "  udamonctl scheme dry-run web/cold           or: dry-run web/cold off\n"
+          "  udamonctl scheme disable cold               MONITOR may be left out where one runs\n"
+          "  udamonctl scheme set web/cold quotas.sz=64MiB quotas.reset_interval=1s\n"
+          "  udamonctl scheme input web/cold 0.8         for its goals of metric user_input\n" },
+        { "config", VERB_CONFIG, verb_config, "show [OPTIONS]",
+          "the configuration in force, as a file would say it, defaults included",
+          "  udamonctl config show > monitors.yaml\n" },
+        { "reload", VERB_RELOAD, verb_reload, "[OPTIONS]",
+          "let the daemon read its configuration file again: all of it, or nothing when it is wrong",
+          "  udamonctl reload\n" },
+        { "simulate", VERB_SIMULATE, verb_simulate, "--scheme FILE -i RECORDING [OPTIONS]",
+          "what schemes would have done to a recording, without doing it",
+          "  udamonctl simulate --scheme cold.yaml -i web.db\n"
+          "  udamonctl simulate --scheme cold.yaml -i web.db --json | jq .schemes[].returned_share\n" },
 };
 
 static void print_verb_help(const VerbInfo *info) {

@@ -86,7 +86,7 @@ static int stream_error(Feed *feed, const char *error, json_t *parameters) {
         json_int_t wait;
 
         if (!streq(error, MONITOR_INTERFACE "NoSnapshotYet"))
-                return connection_refused(error, parameters);
+                return connection_refused(error, parameters, NULL);
 
         wait = json_integer_value(json_object_get(parameters, "wait_ns"));
         if (wait <= 0) {
@@ -245,7 +245,7 @@ static int require_snapshot(FeedSource *source, const Arguments *args) {
         r = wire_client_call(source->connection.client, MONITOR_INTERFACE "GetSnapshot",
                              name_parameters(args->operand), &parameters, &error);
         if (r == WIRE_E_ERROR && !streq(error, "org.varlink.service.ExpectedMore"))
-                return connection_refused(error, parameters);
+                return connection_refused(error, parameters, NULL);
         return r == 0 || r == WIRE_E_ERROR ? 0 : connection_broken(r);
 }
 

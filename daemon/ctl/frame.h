@@ -88,6 +88,9 @@ int frame_add_part(Frame **frame, json_t *snapshot, bool *ret_complete, char **r
 /* Decodes an element of GetHistory's points. -EBADMSG with a text. */
 int frame_point_from_json(json_t *json, FramePoint *ret, char **ret_error);
 
+/* The frame as the interface's Snapshot, part 0 of 1. NULL when out of memory. */
+json_t *frame_to_json(const Frame *frame);
+
 /* Building by hand (recordings). Strings are copied. */
 int frame_add_target(Frame *frame, const FrameTarget *target);
 int frame_add_region(Frame *frame, const FrameRegion *region);

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "scheme-file.h"
+
 static json_t *targets_json(const MonitorOptions *options) {
         json_t *targets = json_array();
 
@@ -42,6 +44,19 @@ static int set_pattern(json_t *context, const char *pattern) {
         return 0;
 }
 
+/* The text of the schemes goes along; the daemon reads no file of ours. */
+static int set_schemes(json_t *context, const char *path) {
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        if (!path)
+                return 0;
+        r = scheme_file_read(path, &text);
+        if (r == 0)
+                set_text(context, "schemes", text);
+        return r;
+}
+
 static json_t *context_json(const MonitorOptions *options) {
         json_t *context = json_pack("{s:o}", "targets", targets_json(options));
 
@@ -68,13 +83,20 @@ static json_t *context_json(const MonitorOptions *options) {
 
 int monitor_request(Connection *connection, const MonitorOptions *options, json_t **ret) {
         json_t *parameters, *context = context_json(options);
+        int r;
 
-        if (!context || set_pattern(context, options->pattern) < 0) {
+        r = context ? set_pattern(context, options->pattern) : -ENOMEM;
+        if (r == 0)
+                r = set_schemes(context, options->scheme);
+        if (r != 0) {
                 json_decref(context);
-                return -ENOMEM;
+                return r;
         }
         parameters = json_pack("{s:o}", "context", context);
         if (parameters)
                 set_text(parameters, "name", options->name);
-        return connection_call(connection, "StartMonitor", parameters, ret);
+        connection->text_file = options->scheme;
+        r = connection_call(connection, "StartMonitor", parameters, ret);
+        connection->text_file = NULL;
+        return r;
 }

@@ -25,6 +25,17 @@ int set_string(void *field, const char *value, char **ret_error) {
         return 0;
 }
 
+int set_scheme_file(void *field, const char *value, char **ret_error) {
+        const char **file = field;
+
+        if (*file)
+                return error_setf(ret_error, -EINVAL,
+                                  "given twice; one file may hold many schemes: put those of '%s' "
+                                  "and '%s' together",
+                                  *file, value);
+        return set_string(field, value, ret_error);
+}
+
 int set_time(void *field, const char *value, char **ret_error) {
         nsec_t t;
         int r;

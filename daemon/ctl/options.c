@@ -53,12 +53,18 @@ static const Option options[] = {
           "upper bound on the size of one region" },
         { "policy", 0, "POLICY", VERBS_MONITOR, set_policy, FIELD(monitor.policy),
           "how regions adapt: directed or classic" },
+        { "scheme", 0, "FILE", VERBS_MONITOR, set_scheme_file, FIELD(monitor.scheme),
+          "act on what is seen: schemes as in udamon.yaml(5)" },
+        { "scheme", 0, "FILE", VERB_SIMULATE, set_scheme_file, FIELD(monitor.scheme),
+          "the schemes to try out, as in udamon.yaml(5)" },
         { "seed", 0, "N", VERBS_MONITOR, set_seed, FIELD(monitor),
           "seed of the random addresses, to repeat a run" },
 
         /* where the numbers come from */
         { "input", 'i', "FILE", VERBS_FRAMES, set_string, FIELD(input),
           "read a recording instead of asking the daemon" },
+        { "input", 'i', "FILE", VERB_SIMULATE, set_string, FIELD(input),
+          "the recording to try them on" },
         { "snapshot", 0, "N", VERB_REGIONS | VERB_IDLE, set_snapshot, FIELD(snapshot),
           "with -i: the N-th snapshot of the recording (default: the last)" },
         { "no-wait", 0, NULL, VERB_REGIONS | VERB_HEATMAP | VERB_IDLE, set_flag, FIELD(no_wait),
@@ -77,10 +83,17 @@ static const Option options[] = {
           "only regions of an age in this range, such as 30s,max" },
         { "rows", 0, "N", VERB_HEATMAP | VERB_RUN, set_count, FIELD(rows),
           "at most N rows of time in the heat map (default 30; run: 16)" },
+        { "rows", 0, "N", VERB_SIMULATE, set_count, FIELD(rows),
+          "at most N rows of time (default 12)" },
         { "follow", 'f', NULL, VERB_HEATMAP, set_flag, FIELD(follow),
           "add a row for every new snapshot until interrupted" },
         { "time", 't', NULL, VERB_WSS, set_flag, FIELD(by_time),
           "every window in the order of time, not the distribution" },
+
+        { "log", 'l', NULL, VERB_SCHEMES, set_flag, FIELD(log),
+          "what was done lately, range by range, newest first" },
+        { "limit", 0, "N", VERB_SCHEMES, set_count, FIELD(limit),
+          "with --log: at most N ranges (default and most: 256)" },
 
         /* recording and running */
         { "output", 'o', "FILE", VERB_RECORD, set_string, FIELD(output),
@@ -101,11 +114,13 @@ static const Option options[] = {
           "ask a daemon started for this call, not the running one" },
 
         /* common */
-        { "socket", 0, "PATH", VERBS_ALL & ~VERB_RUN, set_string, FIELD(socket),
+        { "socket", 0, "PATH", VERBS_ALL & ~(VERB_RUN | VERB_SIMULATE), set_string,
+          FIELD(socket),
           "the daemon's socket (else $UDAMON_SOCKET, else the system's)" },
         { "json", 'j', NULL, VERBS_ALL, set_flag, FIELD(json),
           "one JSON document on standard output" },
-        { "width", 0, "N", VERBS_FRAMES | VERB_RUN, set_width, FIELD(width),
+        { "width", 0, "N", VERBS_FRAMES | VERB_RUN | VERB_SCHEMES | VERB_RELOAD | VERB_SIMULATE,
+          set_width, FIELD(width),
           "columns to use (default: the terminal's, else 80)" },
         { "color", 0, "WHEN", VERBS_ALL, set_color, FIELD(color),
           "auto (default: on terminals, unless $NO_COLOR is set), always or never" },
@@ -228,19 +243,44 @@ static int parse_letter(Arguments *args, char **argv, int argc, int *i) {
         return apply(option, args, argv[++*i]);
 }
 
+#define VERBS_NO_OPERAND (VERB_CHECK | VERB_STATUS | VERB_START | VERB_RELOAD | VERB_SIMULATE)
+
 static int parse_operand(Arguments *args, char **argv, int i) {
         /* `run` takes the rest of the line, so that "run cmd --its-option" means what it says */
         if (args->verb == VERB_RUN) {
                 args->command = argv + i;
                 return 0;
         }
-        if (args->verb & (VERB_CHECK | VERB_STATUS | VERB_START))
+        if (args->verb & VERBS_WORDS) {
+                if (args->n_words == WORDS_MAX)
+                        return fail(CTL_USAGE, "'%s': at most %d words", argv[i], WORDS_MAX);
+                args->words[args->n_words++] = argv[i];
+                return 0;
+        }
+        if (args->verb & VERBS_NO_OPERAND)
                 return fail(CTL_USAGE, "'%s': this command takes no operand%s", argv[i],
                             args->verb == VERB_START ? "; targets are given by --pid or --command"
-                                                     : "");
+                            : args->verb == VERB_SIMULATE
+                                    ? "; schemes are given by --scheme, a recording by -i"
+                                    : "");
+        if (args->operand && args->verb == VERB_SCHEMES)
+                return fail(CTL_USAGE, "'%s': one monitor at a time; 'udamonctl scheme' changes one",
+                            argv[i]);
         if (args->operand)
                 return fail(CTL_USAGE, "'%s': one monitor at a time", argv[i]);
         args->operand = argv[i];
+        return 0;
+}
+
+static int check_act(const Arguments *args) {
+        if (args->limit > 0 && !args->log)
+                return fail(CTL_USAGE, "--limit is for --log");
+        if (args->verb == VERB_SIMULATE && !args->monitor.scheme)
+                return fail(CTL_USAGE, "simulate: which schemes? Give --scheme FILE");
+        if (args->verb == VERB_SIMULATE && !args->input)
+                return fail(CTL_USAGE,
+                            "simulate: on what? Give -i RECORDING ('udamonctl record' and 'udamonctl "
+                            "run --record' make one)");
         return 0;
 }
 
@@ -274,10 +314,16 @@ static int check_combinations(const Arguments *args) {
                 return fail(CTL_USAGE, "--snapshot chooses from a recording: give -i FILE too");
         if (m->pattern && m->source && !streq(m->source, "sim"))
                 return fail(CTL_USAGE, "--pattern is for --source sim");
-        return 0;
+        return check_act(args);
+}
+
+/* What looks like an option, but is a negative number. */
+static bool is_number(const Arguments *args, const char *word) {
+        return args->verb == VERB_SCHEME && word[0] == '-' && word[1] && strchr("0123456789.", word[1]);
 }
 
 int options_parse(Arguments *args, int argc, char **argv) {
+        bool operands_only = false;
         int r;
 
         for (int i = 0; i < argc; i++) {
@@ -287,9 +333,13 @@ int options_parse(Arguments *args, int argc, char **argv) {
                         args->command = argv + i + 1;
                         break;
                 }
-                if (streq(word, "--"))
+                if (streq(word, "--") && !operands_only) {
+                        operands_only = true;
                         continue;
-                if (word[0] == '-' && word[1] == '-')
+                }
+                if (operands_only || is_number(args, word))
+                        r = parse_operand(args, argv, i);
+                else if (word[0] == '-' && word[1] == '-')
                         r = parse_long(args, argv, argc, &i);
                 else if (word[0] == '-' && word[1])
                         r = parse_letter(args, argv, argc, &i);

@@ -22,11 +22,18 @@ typedef enum Verb {
         VERB_WSS = 1 << 7,
         VERB_IDLE = 1 << 8,
         VERB_RECORD = 1 << 9,
+        VERB_SCHEMES = 1 << 10,
+        VERB_SCHEME = 1 << 11,
+        VERB_CONFIG = 1 << 12,
+        VERB_RELOAD = 1 << 13,
+        VERB_SIMULATE = 1 << 14,
 } Verb;
 
-#define VERBS_ALL ((1 << 10) - 1)
+#define VERBS_ALL ((1 << 15) - 1)
 #define VERBS_MONITOR (VERB_RUN | VERB_START)
 #define VERBS_FRAMES (VERB_REGIONS | VERB_HEATMAP | VERB_WSS | VERB_IDLE)
+/* Their operands are words: "scheme dry-run web/cold off". */
+#define VERBS_WORDS (VERB_SCHEME | VERB_CONFIG)
 
 typedef enum ColorMode {
         COLOR_AUTO,
@@ -43,6 +50,7 @@ typedef enum SortKey {
 } SortKey;
 
 #define PIDS_MAX 64
+#define WORDS_MAX 64
 
 /* What is absent (zero, NULL, see the has_ flags) is left to the daemon's defaults. */
 typedef struct MonitorOptions {
@@ -50,6 +58,7 @@ typedef struct MonitorOptions {
         const char *source;
         const char *policy;
         const char *pattern;
+        const char *scheme; /* file with the schemes */
         pid_t pids[PIDS_MAX];
         size_t n_pids;
         const char *commands[PIDS_MAX];
@@ -79,6 +88,8 @@ typedef struct ShareRange {
 typedef struct Arguments {
         Verb verb;
         const char *operand; /* the monitor's NAME */
+        const char *words[WORDS_MAX]; /* of VERBS_WORDS */
+        size_t n_words;
         char **command;      /* after `--`, NULL-terminated */
 
         const char *socket;
@@ -118,6 +129,10 @@ typedef struct Arguments {
         nsec_t duration;
         nsec_t redraw;
         bool private;
+
+        /* schemes */
+        bool log;
+        uint64_t limit;
 } Arguments;
 
 /* Parses argv[0..] (options and operands after the verb). 0, or CTL_USAGE (told). */

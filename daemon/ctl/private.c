@@ -64,7 +64,7 @@ static bool find_in(const char *dirs, char *path, size_t size) {
         return false;
 }
 
-static int find_daemon(char *path, size_t size) {
+int private_daemon_find(char *path, size_t size) {
         const char *env = getenv("UDAMOND");
 
         if (env && *env) {
@@ -105,7 +105,7 @@ int private_daemon_start(int *ret_fd, pid_t *ret_pid) {
         int pair[2], r;
         pid_t pid;
 
-        r = find_daemon(path, sizeof(path));
+        r = private_daemon_find(path, sizeof(path));
         if (r != 0)
                 return r;
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)

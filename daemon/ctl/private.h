@@ -2,7 +2,12 @@
 /* A private daemon: a child that serves one connection and ends with it. */
 #pragma once
 
+#include <stddef.h>
 #include <sys/types.h>
+
+/* Where the udamond is that goes with us: $UDAMOND, beside us, in $PATH or the system's places. 0 or an
+ * ExitStatus (told). */
+int private_daemon_find(char *path, size_t size);
 
 /* Starts `udamond --connection-fd=3`; *ret_fd is our end of the connection. 0, or an ExitStatus
  * (told), or -errno. */

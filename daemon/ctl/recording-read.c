@@ -239,7 +239,8 @@ static int add_row(Recording *recording, sqlite3_stmt *s, uint64_t number, Frame
                 frame->n_regions > 0 ? &frame->regions[frame->n_regions - 1] : NULL;
         int r;
 
-        if (target < 0 || region.start >= region.end || region.hits > region.samples)
+        if (target < 0 || region.start >= region.end || region.hits > region.samples ||
+            !(region.rate >= 0 && region.rate <= 1))
                 return damaged(recording, number, "a region makes no sense");
         region.target = (uint32_t) target;
         if (last && last->target == region.target && last->end > region.start)

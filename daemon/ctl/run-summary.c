@@ -105,7 +105,11 @@ static int print_sections(const Screen *screen, const Arguments *args, const Run
         int r;
 
         print_head(screen, summary);
-        r = view_heatmap_recording(screen, args, summary->recording);
+        r = summary->schemes ? view_schemes_brief(screen, summary->schemes) : 0;
+        if (r == 0 && summary->schemes)
+                (void) fputc('\n', screen->out);
+        if (r == 0)
+                r = view_heatmap_recording(screen, args, summary->recording);
         if (r == 0)
                 r = recording_points(summary->recording, &points, &n);
         if (r != 0)
@@ -143,12 +147,13 @@ static json_t *summary_json(const Screen *screen, const Arguments *args, const R
 
         if (recording_points(summary->recording, &points, &n) != 0)
                 return NULL;
-        return json_pack("{s:o, s:i, s:I, s:I, s:I, s:b, s:s?, s:O, s:o, s:o, s:o, s:o}", "command",
+        return json_pack("{s:o, s:i, s:I, s:I, s:I, s:b, s:s?, s:O, s:O, s:o, s:o, s:o, s:o}", "command",
                          json_command(args->command), "exit_status", summary->status, "duration_ns",
                          (json_int_t) summary->duration, "snapshots", (json_int_t) n,
                          "missed_snapshots", (json_int_t) recording_missed(summary->recording),
                          "complete", !recording_failed(summary->recording), "recording",
-                         args->record, "warnings", summary->warnings, "heatmap",
+                         args->record, "warnings", summary->warnings, "schemes",
+                         summary->schemes ? summary->schemes : json_null(), "heatmap",
                          n > 0 ? view_heatmap_json(screen, args, summary->recording) : json_null(),
                          "wss", view_wss_json(args, points, n), "idle",
                          frame ? view_idle_json(frame) : json_null(), "regions",

@@ -14,6 +14,7 @@ typedef struct RunSummary {
         int status; /* of the command */
         nsec_t duration;
         json_t *warnings; /* array of texts; borrowed */
+        json_t *schemes;  /* array as in GetSchemes; borrowed; NULL: none */
 } RunSummary;
 
 /* Draws heat map, working set, idle times and the hottest regions on standard error (or --report),

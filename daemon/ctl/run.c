@@ -25,6 +25,10 @@
 /* After the command's end, the daemon may still have a last snapshot to send. */
 #define DRAIN_MS 250
 
+/* With schemes it is waited for the stream's last word: only then the daemon can be asked what they did. */
+#define DRAIN_SCHEMES_MS 3000
+#define ASK_TIMEOUT_MS 5000
+
 /* The daemon's, where --aggregate is not given. */
 #define AGGREGATE_DEFAULT (2 * NSEC_PER_SEC)
 
@@ -40,6 +44,7 @@ typedef struct Run {
         nsec_t started;
         nsec_t ended;
         json_t *warnings; /* what the daemon says about these numbers */
+        json_t *schemes;  /* what they did; NULL: there are none, or nobody knows */
         bool trouble; /* what `run` itself was to do did not work out */
         Progress progress;
 } Run;
@@ -52,6 +57,7 @@ static void run_deinit(Run *run) {
         run->recording = recording_close(run->recording);
         closep(&run->signals);
         json_decref(run->warnings);
+        json_decref(run->schemes);
 }
 
 /* A recording says how it was made. */
@@ -198,7 +204,7 @@ static int watch(Run *run) {
 
 /* What was on its way when the command ended. */
 static int drain(Run *run) {
-        nsec_t deadline = run->ended + DRAIN_MS * NSEC_PER_MSEC;
+        nsec_t deadline = run->ended + (run->args->monitor.scheme ? DRAIN_SCHEMES_MS : DRAIN_MS) * NSEC_PER_MSEC;
 
         while (run->feed && feed_fd(run->feed) >= 0) {
                 struct pollfd p = { .fd = feed_fd(run->feed), .events = POLLIN };
@@ -220,6 +226,29 @@ static int drain(Run *run) {
         return 0;
 }
 
+/* Asks what the schemes did. The connection is free for it once its stream has ended. */
+static int ask_schemes(Run *run) {
+        _cleanup_json_ json_t *reply = NULL;
+        json_t *schemes;
+        int r;
+
+        if (!run->args->monitor.scheme || run->trouble)
+                return 0;
+        if (run->feed && feed_fd(run->feed) >= 0) {
+                tell("the daemon is still busy: what the schemes did at the end is not known");
+                run->trouble = true;
+                return 0;
+        }
+        wire_client_set_timeout(run->connection.client, ASK_TIMEOUT_MS);
+        r = connection_call(&run->connection, "GetSchemes", json_object(), &reply);
+        schemes = json_object_get(reply, "schemes");
+        if (r == 0 && json_is_array(schemes))
+                run->schemes = json_incref(schemes);
+        else
+                run->trouble = true;
+        return r < 0 ? r : 0;
+}
+
 static void set_up_live(Run *run) {
         bool terminal = isatty(STDERR_FILENO);
 
@@ -238,6 +267,7 @@ static int report(Run *run, int status) {
                 .status = status,
                 .duration = run->ended - run->started,
                 .warnings = run->warnings,
+                .schemes = run->schemes,
         };
         char text[16];
         int r;
@@ -286,6 +316,8 @@ int verb_run(const Arguments *args) {
                 return r;
         status = command_reap(&run.command);
         r = drain(&run);
+        if (r == 0)
+                r = ask_schemes(&run);
         if (r < 0)
                 return r;
         progress_done(&run.progress);

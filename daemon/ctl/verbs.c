@@ -12,8 +12,7 @@
 #include "message.h"
 #include "view.h"
 
-/* What was printed must have arrived: a full disk behind a redirection is a failure. */
-static int finish(int r) {
+int verb_finish(int r) {
         if (r == 0 && (fflush(stdout) == EOF || ferror(stdout)))
                 return fail(CTL_REFUSED, "cannot write to standard output");
         return r;
@@ -38,7 +37,7 @@ int verb_check(const Arguments *args) {
                 (void) json_object_set_new(reply, "private", json_boolean(private));
                 return print_json(TAKE_PTR(reply));
         }
-        return finish(view_check(&screen, reply, private));
+        return verb_finish(view_check(&screen, reply, private));
 }
 
 int verb_start(const Arguments *args) {
@@ -61,7 +60,10 @@ int verb_start(const Arguments *args) {
         (void) printf("started %s (source %s); 'udamonctl regions %s' shows it, 'udamonctl stop "
                       "%s' ends it\n",
                       name ? name : "?", source ? source : "?", name ? name : "", name ? name : "");
-        return finish(0);
+        if (args->monitor.scheme)
+                (void) printf("its schemes act from the first window on; 'udamonctl schemes %s' tells what they do\n",
+                              name ? name : "");
+        return verb_finish(0);
 }
 
 int verb_stop(const Arguments *args) {
@@ -89,7 +91,7 @@ int verb_status(const Arguments *args) {
                 r = connection_call(&connection, "GetStatus", json_object(), &reply);
         if (r != 0)
                 return r;
-        return args->json ? print_json(TAKE_PTR(reply)) : finish(view_status(&screen, reply));
+        return args->json ? print_json(TAKE_PTR(reply)) : verb_finish(view_status(&screen, reply));
 }
 
 int verb_regions(const Arguments *args) {
@@ -104,7 +106,7 @@ int verb_regions(const Arguments *args) {
         if (r != 0)
                 return r;
         return args->json ? print_json(view_regions_json(args, frame))
-                          : finish(view_regions(&screen, args, frame));
+                          : verb_finish(view_regions(&screen, args, frame));
 }
 
 static int follow(const Screen *screen, const Arguments *args, FeedSource *source) {
@@ -127,11 +129,11 @@ int verb_heatmap(const Arguments *args) {
         if (source.recording && recording_count(source.recording) == 0)
                 return fail(CTL_GONE, "%s holds no snapshot: nothing was recorded", args->input);
         if (source.recording)
-                return finish(view_heatmap_recording(&screen, args, source.recording));
+                return verb_finish(view_heatmap_recording(&screen, args, source.recording));
         if (args->follow)
-                return finish(follow(&screen, args, &source));
+                return verb_finish(follow(&screen, args, &source));
         r = feed_one_frame(&source, args, &frame);
-        return r != 0 ? r : finish(view_heatmap_frame(&screen, args, frame));
+        return r != 0 ? r : verb_finish(view_heatmap_frame(&screen, args, frame));
 }
 
 static int history_points(Connection *connection, const char *name, FramePoint **ret,
@@ -182,7 +184,7 @@ int verb_wss(const Arguments *args) {
         if (r != 0)
                 return r;
         return args->json ? print_json(view_wss_json(args, points, n))
-                          : finish(view_wss(&screen, args, points, n));
+                          : verb_finish(view_wss(&screen, args, points, n));
 }
 
 int verb_idle(const Arguments *args) {
@@ -196,5 +198,5 @@ int verb_idle(const Arguments *args) {
                 r = feed_one_frame(&source, args, &frame);
         if (r != 0)
                 return r;
-        return args->json ? print_json(view_idle_json(frame)) : finish(view_idle(&screen, frame));
+        return args->json ? print_json(view_idle_json(frame)) : verb_finish(view_idle(&screen, frame));
 }

@@ -15,3 +15,12 @@ int verb_heatmap(const Arguments *args);
 int verb_wss(const Arguments *args);
 int verb_idle(const Arguments *args);
 int verb_record(const Arguments *args);
+int verb_schemes(const Arguments *args);
+int verb_scheme(const Arguments *args);
+int verb_config(const Arguments *args);
+int verb_reload(const Arguments *args);
+int verb_simulate(const Arguments *args);
+
+/* What was printed must have arrived: a full disk behind a redirection is a failure. Gives r, if that is one
+ * already. */
+int verb_finish(int r);

@@ -11,24 +11,6 @@ static const char *text(json_t *object, const char *key) {
         return value ? value : "";
 }
 
-/* Breaks the text at spaces, every line but the first indented. */
-static void print_wrapped(const Screen *screen, const char *value, size_t indent) {
-        size_t room = screen->width > indent + 20 ? screen->width - indent : 20, at = 0;
-        _cleanup_free_ char *safe = display_name(value, 4096);
-
-        for (char *word = safe ? strtok(safe, " ") : NULL; word; word = strtok(NULL, " ")) {
-                size_t length = strlen(word);
-
-                if (at > 0 && at + 1 + length > room) {
-                        (void) fprintf(screen->out, "\n%*s", (int) indent, "");
-                        at = 0;
-                }
-                (void) fprintf(screen->out, "%s%s", at > 0 ? " " : "", word);
-                at += length + (at > 0);
-        }
-        (void) fputc('\n', screen->out);
-}
-
 static const char *state_color(const Screen *screen, const char *state) {
         if (!screen->color)
                 return "";

@@ -2,6 +2,7 @@
 /* What several views share: the header over a frame, rates, parts of JSON documents. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "message.h"
@@ -9,6 +10,9 @@
 
 /* Enough checks to tell tenths of a percent apart. */
 #define SAMPLES_FINE 1000
+
+/* "  applied       " */
+#define LABEL_WIDTH 16
 
 char *format_rate(char buf[static FORMAT_MAX], const FrameRegion *region) {
         const char *mark = region->samples < SAMPLES_CONFIDENT ? "~" : "";
@@ -97,6 +101,49 @@ json_t *json_frame_header(const Frame *frame) {
                          frame->granularity, "reads_seen", frame->reads_seen, "working_set",
                          json_working_set(&frame->point.working_set), "resident_bytes",
                          json_bytes(frame->point.resident_bytes), "targets", json_targets(frame));
+}
+
+uint64_t json_number(json_t *object, const char *key) {
+        json_int_t value = json_integer_value(json_object_get(object, key));
+
+        return value > 0 ? (uint64_t) value : 0;
+}
+
+const char *json_text(json_t *object, const char *key) {
+        return json_string_value(json_object_get(object, key));
+}
+
+void print_wrapped(const Screen *screen, const char *text, size_t indent) {
+        size_t room = screen->width > indent + 20 ? screen->width - indent : 20, at = 0;
+        _cleanup_free_ char *safe = display_name(text, 4096);
+
+        for (char *word = safe ? strtok(safe, " ") : NULL; word; word = strtok(NULL, " ")) {
+                size_t length = strlen(word);
+
+                if (at > 0 && at + 1 + length > room) {
+                        (void) fprintf(screen->out, "\n%*s", (int) indent, "");
+                        at = 0;
+                }
+                (void) fprintf(screen->out, "%s%s", at > 0 ? " " : "", word);
+                at += length + (at > 0);
+        }
+        (void) fputc('\n', screen->out);
+}
+
+void print_labelled(const Screen *screen, const char *label, const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        va_list args;
+        int n;
+
+        va_start(args, format);
+        n = vasprintf(&text, format, args);
+        va_end(args);
+        if (n < 0) {
+                text = NULL;
+                return;
+        }
+        (void) fprintf(screen->out, "  %-*s", LABEL_WIDTH - 2, label);
+        print_wrapped(screen, text, LABEL_WIDTH);
 }
 
 int print_json(json_t *document) {

@@ -5,16 +5,6 @@
 #include "message.h"
 #include "view.h"
 
-static uint64_t number(json_t *object, const char *key) {
-        json_int_t value = json_integer_value(json_object_get(object, key));
-
-        return value > 0 ? (uint64_t) value : 0;
-}
-
-static const char *text(json_t *object, const char *key) {
-        return json_string_value(json_object_get(object, key));
-}
-
 static void print_line(const Screen *screen, const char *label, const char *value) {
         _cleanup_free_ char *safe = value ? display_name(value, 4096) : NULL;
 
@@ -23,28 +13,28 @@ static void print_line(const Screen *screen, const char *label, const char *valu
 }
 
 static void print_daemon(const Screen *screen, json_t *context, json_t *runtime) {
-        const char *config = text(context, "config_file"), *socket = text(context, "socket");
-        const char *version = text(context, "version");
-        uint64_t uptime = number(runtime, "uptime_ns");
+        const char *config = json_text(context, "config_file"), *socket = json_text(context, "socket");
+        const char *version = json_text(context, "version");
+        uint64_t uptime = json_number(runtime, "uptime_ns");
         char a[FORMAT_MAX], b[FORMAT_MAX], c[FORMAT_MAX], d[FORMAT_MAX];
 
         (void) fprintf(
                 screen->out,
                 "udamond %s, pid %" PRIu64 ", up %s, CPU %s (%s of one), %s resident, "
                 "%" PRIu64 " client%s\n",
-                version ? version : "?", number(runtime, "pid"), format_duration(a, uptime),
-                format_duration(b, number(runtime, "cpu_ns")),
+                version ? version : "?", json_number(runtime, "pid"), format_duration(a, uptime),
+                format_duration(b, json_number(runtime, "cpu_ns")),
                 format_share(c,
-                             uptime > 0 ? (double) number(runtime, "cpu_ns") / (double) uptime : 0),
-                format_size(d, number(runtime, "resident_bytes")), number(runtime, "clients"),
-                PLURAL(number(runtime, "clients")));
+                             uptime > 0 ? (double) json_number(runtime, "cpu_ns") / (double) uptime : 0),
+                format_size(d, json_number(runtime, "resident_bytes")), json_number(runtime, "clients"),
+                PLURAL(json_number(runtime, "clients")));
         print_line(screen, "socket", socket ? socket : "none (private)");
         print_line(screen, "config", config ? config : "none");
 }
 
 static void print_source(const Screen *screen, json_t *context) {
-        const char *source = text(context, "source"), *reason = text(context, "source_reason");
-        const char *policy = text(context, "policy");
+        const char *source = json_text(context, "source"), *reason = json_text(context, "source_reason");
+        const char *policy = json_text(context, "policy");
         char line[512];
 
         (void) snprintf(line, sizeof(line), "%s%s%s%s", source ? source : "?",
@@ -60,14 +50,14 @@ static void print_intervals(const Screen *screen, json_t *context, json_t *runti
         char line[256], a[FORMAT_MAX], b[FORMAT_MAX], c[FORMAT_MAX];
 
         (void) snprintf(line, sizeof(line), "sample %s, aggregate %s, update %s%s",
-                        format_duration(a, number(runtime, "sample_ns")),
-                        format_duration(b, number(runtime, "aggregate_ns")),
-                        format_duration(c, number(context, "update_ns")),
+                        format_duration(a, json_number(runtime, "sample_ns")),
+                        format_duration(b, json_number(runtime, "aggregate_ns")),
+                        format_duration(c, json_number(context, "update_ns")),
                         json_is_object(goal) ? " (automatic)" : "");
         print_line(screen, "intervals", line);
         (void) snprintf(line, sizeof(line), "%" PRIu64 " (%" PRIu64 " to %" PRIu64 ")",
-                        number(runtime, "regions"), number(context, "min_regions"),
-                        number(context, "max_regions"));
+                        json_number(runtime, "regions"), json_number(context, "min_regions"),
+                        json_number(context, "max_regions"));
         print_line(screen, "regions", line);
 }
 
@@ -76,17 +66,17 @@ static void print_targets(const Screen *screen, json_t *runtime) {
         size_t i;
 
         json_array_foreach(json_object_get(runtime, "targets"), i, item) {
-                const char *command = text(item, "command"), *state = text(item, "state");
+                const char *command = json_text(item, "command"), *state = json_text(item, "state");
                 json_t *resident = json_object_get(item, "resident_bytes");
                 char line[256], size[FORMAT_MAX];
 
                 (void) snprintf(line, sizeof(line),
                                 "%" PRIu64 " %s: %s, %s resident, %" PRIu64 " regions",
-                                number(item, "pid"), command ? command : "?", state ? state : "?",
+                                json_number(item, "pid"), command ? command : "?", state ? state : "?",
                                 json_is_integer(resident)
-                                        ? format_size(size, number(item, "resident_bytes"))
+                                        ? format_size(size, json_number(item, "resident_bytes"))
                                         : "?",
-                                number(item, "regions"));
+                                json_number(item, "regions"));
                 print_line(screen, "target", line);
         }
 }
@@ -100,14 +90,14 @@ static void print_samples(const Screen *screen, json_t *runtime) {
 
         n = snprintf(line, sizeof(line),
                      "%" PRIu64 ": %" PRIu64 " hot, %" PRIu64 " cold, %" PRIu64 " absent",
-                     number(runtime, "samples"), number(runtime, "samples_hot"),
-                     number(runtime, "samples_cold"), number(runtime, "samples_absent"));
+                     json_number(runtime, "samples"), json_number(runtime, "samples_hot"),
+                     json_number(runtime, "samples_cold"), json_number(runtime, "samples_absent"));
         json_array_foreach(json_object_get(runtime, "untrackable"), i, item) {
-                const char *reason = text(item, "reason");
+                const char *reason = json_text(item, "reason");
 
-                if (number(item, "samples") > 0 && n > 0 && (size_t) n < sizeof(line))
+                if (json_number(item, "samples") > 0 && n > 0 && (size_t) n < sizeof(line))
                         n += snprintf(line + n, sizeof(line) - (size_t) n,
-                                      ", %" PRIu64 " untrackable (%s)", number(item, "samples"),
+                                      ", %" PRIu64 " untrackable (%s)", json_number(item, "samples"),
                                       reason ? reason : "?");
         }
         print_line(screen, "samples", line);
@@ -117,14 +107,14 @@ static void print_cost(const Screen *screen, json_t *runtime) {
         char line[256];
 
         (void) snprintf(line, sizeof(line), "%" PRIu64 " system calls for samples; at most %" PRIu64
-                        " for a cold one, %" PRIu64 " for a hot one", number(runtime, "syscalls"),
-                        number(runtime, "syscalls_max_cold"), number(runtime, "syscalls_max_hot"));
+                        " for a cold one, %" PRIu64 " for a hot one", json_number(runtime, "syscalls"),
+                        json_number(runtime, "syscalls_max_cold"), json_number(runtime, "syscalls_max_hot"));
         print_line(screen, "cost", line);
         (void) snprintf(line, sizeof(line),
                         "%" PRIu64 " snapshots; %" PRIu64 " of %" PRIu64
                         " sampling intervals skipped, being late",
-                        number(runtime, "snapshots"), number(runtime, "overruns"),
-                        number(runtime, "ticks") + number(runtime, "overruns"));
+                        json_number(runtime, "snapshots"), json_number(runtime, "overruns"),
+                        json_number(runtime, "ticks") + json_number(runtime, "overruns"));
         print_line(screen, "progress", line);
 }
 
@@ -132,13 +122,13 @@ static void print_monitor(const Screen *screen, json_t *monitor) {
         json_t *context = json_object_get(monitor, "context"),
                *runtime = json_object_get(monitor, "runtime");
         _cleanup_free_ char *name =
-                display_name(text(monitor, "name") ? text(monitor, "name") : "?", 64);
-        const char *state = text(runtime, "state");
+                display_name(json_text(monitor, "name") ? json_text(monitor, "name") : "?", 64);
+        const char *state = json_text(runtime, "state");
         json_t *item;
         size_t i;
 
         (void) fprintf(screen->out, "\nmonitor %s: %s\n", name ? name : "?", state ? state : "?");
-        print_line(screen, "message", text(runtime, "message"));
+        print_line(screen, "message", json_text(runtime, "message"));
         print_source(screen, context);
         print_intervals(screen, context, runtime);
         print_targets(screen, runtime);

@@ -11,6 +11,7 @@
 #include "heat.h"
 #include "options.h"
 #include "screen.h"
+#include "simulation.h"
 
 /* Fewer checks than this make a rate that deserves a '~'. */
 #define SAMPLES_CONFIDENT 10
@@ -50,10 +51,31 @@ json_t *view_idle_json(const Frame *frame);
 int view_status(const Screen *screen, json_t *status);
 int view_check(const Screen *screen, json_t *capabilities, bool private);
 
+/* The replies of GetSchemes, GetSchemeLog and SetScheme. */
+int view_schemes(const Screen *screen, json_t *reply);
+int view_scheme_log(const Screen *screen, json_t *reply);
+int view_scheme_line(const Screen *screen, json_t *reply);
+/* What the schemes of a run did, in a few lines. */
+int view_schemes_brief(const Screen *screen, json_t *schemes);
+
+int view_simulate(const Screen *screen, const Arguments *args, const Recording *recording,
+                  const Simulation *simulation);
+json_t *view_simulate_json(const Arguments *args, const Recording *recording, const Simulation *simulation);
+
 /* Parts of JSON documents. NULL when out of memory. */
 json_t *json_bytes(uint64_t bytes); /* null for FRAME_UNKNOWN */
 json_t *json_working_set(const FrameWorkingSet *working_set);
 json_t *json_frame_header(const Frame *frame);
+
+/* What the daemon said. A number that is absent or negative is 0, a text that is absent NULL. */
+uint64_t json_number(json_t *object, const char *key);
+const char *json_text(json_t *object, const char *key);
+
+/* A text from elsewhere, made harmless and broken at spaces; every line but the first is indented. */
+void print_wrapped(const Screen *screen, const char *text, size_t indent);
+
+/* "  applied       12MiB in 3 regions …", a line of a block, wrapped. */
+void print_labelled(const Screen *screen, const char *label, const char *format, ...) _printf_(3, 4);
 
 /* Prints the document on standard output and drops it. */
 int print_json(json_t *document);

@@ -85,6 +85,45 @@ START_TEST(ranges) {
 }
 END_TEST
 
+START_TEST(scheme_words) {
+        Arguments a = PARSE(VERB_SCHEME, "set", "--json", "web/cold", "quotas.sz=64MiB", "dry_run=true");
+        Arguments b = PARSE(VERB_SCHEME, "input", "cold", "-5.5");
+        Arguments c = PARSE(VERB_SCHEME, "input", "--", "cold", "--5", "--");
+        Arguments d = PARSE(VERB_RUN, "--scheme", "a.yaml", "--", "true");
+        Arguments e = PARSE(VERB_SIMULATE, "--scheme=a.yaml", "-i", "b.db", "--rows", "5");
+        Arguments f = PARSE(VERB_SCHEMES, "web", "-l", "--limit", "7");
+        Arguments g = PARSE(VERB_REGIONS, "--", "-name-of-a-monitor");
+
+        ck_assert_uint_eq(a.n_words, 4);
+        ck_assert_str_eq(a.words[0], "set");
+        ck_assert_str_eq(a.words[3], "dry_run=true");
+        ck_assert(a.json);
+        ck_assert_uint_eq(b.n_words, 3);
+        ck_assert_str_eq(b.words[2], "-5.5");
+        ck_assert_uint_eq(c.n_words, 4);
+        ck_assert_str_eq(c.words[2], "--5");
+        ck_assert_str_eq(c.words[3], "--");
+        ck_assert_str_eq(d.monitor.scheme, "a.yaml");
+        ck_assert_str_eq(e.monitor.scheme, "a.yaml");
+        ck_assert_str_eq(e.input, "b.db");
+        ck_assert_uint_eq(e.rows, 5);
+        ck_assert(f.log);
+        ck_assert_uint_eq(f.limit, 7);
+        ck_assert_str_eq(g.operand, "-name-of-a-monitor");
+}
+END_TEST
+
+START_TEST(too_many_words) {
+        const char *words[WORDS_MAX + 2] = {};
+
+        for (size_t i = 0; i < WORDS_MAX; i++)
+                words[i] = "a=b";
+        (void) parse(VERB_SCHEME, 0, words);
+        words[WORDS_MAX] = "a=b";
+        (void) parse(VERB_SCHEME, CTL_USAGE, words);
+}
+END_TEST
+
 START_TEST(nonsense) {
         REFUSE(VERB_START, "--pid", "12", "--regions", "10,3");
         REFUSE(VERB_START, "--pid", "12", "--regions", "10");
@@ -121,6 +160,14 @@ START_TEST(nonsense) {
         REFUSE(VERB_REGIONS, "--width", "5");
         REFUSE(VERB_HEATMAP, "--follow", "--json");
         REFUSE(VERB_HEATMAP, "--follow", "-i", "x.db");
+        REFUSE(VERB_RUN, "--scheme", "", "--", "true");
+        REFUSE(VERB_RUN, "--scheme", "a", "--scheme", "b", "--", "true");
+        REFUSE(VERB_STATUS, "--scheme", "a");
+        REFUSE(VERB_SCHEMES, "--limit", "0", "--log");
+        REFUSE(VERB_SCHEMES, "--limit", "5");
+        REFUSE(VERB_SCHEME, "enable", "cold", "-x");
+        REFUSE(VERB_SIMULATE, "--scheme", "a", "-i", "b", "c");
+        REFUSE(VERB_RELOAD, "web");
         REFUSE(VERB_STATUS, "web");
         REFUSE(VERB_STATUS, "--color", "blue");
         REFUSE(VERB_STATUS, "--pid", "12");
@@ -164,8 +211,9 @@ START_TEST(messages) {
 END_TEST
 
 START_TEST(help) {
-        static const char *const verbs[] = {"run",     "check",   "start", "stop", "status",
-                                            "regions", "heatmap", "wss",   "idle", "record"};
+        static const char *const verbs[] = { "run",  "check",  "start",   "stop",   "status", "regions", "heatmap",
+                                             "wss",  "idle",   "record",  "schemes", "scheme", "config", "reload",
+                                             "simulate" };
         _cleanup_(captured_deinit) Captured all = capture(W("--help")),
                                             version = capture(W("--version"));
         _cleanup_(captured_deinit) Captured none = capture_args((char *[]){W("udamonctl"), NULL});
@@ -187,6 +235,35 @@ START_TEST(help) {
 }
 END_TEST
 
+/* The manual page has every option of every verb, and every verb. */
+START_TEST(manual) {
+        static const char *const verbs[] = { "run",  "check",  "start",   "stop",   "status", "regions", "heatmap",
+                                             "wss",  "idle",   "record",  "schemes", "scheme", "config", "reload",
+                                             "simulate" };
+        _cleanup_free_ char *page = NULL;
+        char path[512], wanted[64];
+        int fd;
+
+        (void) snprintf(path, sizeof(path), "%s/man/udamonctl.1", getenv("SOURCE_ROOT") ? getenv("SOURCE_ROOT") : ".");
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        ck_assert_int_ge(fd, 0);
+        page = read_fd(fd);
+        (void) close(fd);
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
+                _cleanup_(captured_deinit) Captured c = capture(W(verbs[i]), W("--help"));
+
+                (void) snprintf(wanted, sizeof(wanted), ".It Cm %s", verbs[i]);
+                ck_assert_msg(strstr(page, wanted) || streq(verbs[i], "stop"), "no '%s'", wanted);
+                for (char *at = strstr(c.out, "options:"); (at = strstr(at, " --")); at += 3) {
+                        int length = (int) strspn(at + 3, "abcdefghijklmnopqrstuvwxyz-");
+
+                        (void) snprintf(wanted, sizeof(wanted), "-%.*s", length, at + 3);
+                        ck_assert_msg(strstr(page, wanted) != NULL, "%s: no '-%s'", verbs[i], wanted);
+                }
+        }
+}
+END_TEST
+
 START_TEST(harmless_text) {
         char text[] = "a\033[2Jb\tc\x7f\xc2\x9b\xc3\xa9";
 
@@ -201,9 +278,12 @@ int main(void) {
         tcase_add_test(tcase, intervals_at_once);
         tcase_add_test(tcase, rest_is_the_command);
         tcase_add_test(tcase, ranges);
+        tcase_add_test(tcase, scheme_words);
+        tcase_add_test(tcase, too_many_words);
         tcase_add_test(tcase, nonsense);
         tcase_add_test(tcase, messages);
         tcase_add_test(tcase, help);
+        tcase_add_test(tcase, manual);
         tcase_add_test(tcase, harmless_text);
         return run_case("ctl-options", tcase);
 }

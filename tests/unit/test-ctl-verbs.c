@@ -2,77 +2,12 @@
 /* The verbs end to end, against a scripted service: on a socket, and as the private daemon of `run`
  * and `check`, which is this program started anew. */
 #include <errno.h>
-#include <jansson.h>
-#include <signal.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "recording.h"
 #include "message.h"
-#include "test-ctl.h"
+#include "test-ctl-service.h"
 
 /* ---- the service ---- */
-
-typedef struct Service {
-        int fd;
-        const char *scenario;
-        char buffer[1 << 16];
-        size_t filled;
-        uint64_t sequence;
-} Service;
-
-/* The next call; NULL when the client has gone. */
-static json_t *next_call(Service *service) {
-        for (;;) {
-                char *end = memchr(service->buffer, 0, service->filled);
-                ssize_t n;
-
-                if (end) {
-                        json_t *call = json_loads(service->buffer, 0, NULL);
-                        size_t used = (size_t) (end - service->buffer) + 1;
-
-                        memmove(service->buffer, end + 1, service->filled - used);
-                        service->filled -= used;
-                        return call;
-                }
-                n = read(service->fd, service->buffer + service->filled,
-                         sizeof(service->buffer) - service->filled);
-                if (n <= 0)
-                        return NULL;
-                service->filled += (size_t) n;
-        }
-}
-
-/* False when the client has gone. */
-static bool send_reply(Service *service, json_t *parameters, const char *error, bool continues) {
-        json_t *reply = json_pack("{s:o}", "parameters", parameters);
-        char *text;
-        size_t length;
-        bool sent;
-
-        if (error)
-                (void) json_object_set_new(reply, "error", json_string(error));
-        if (continues)
-                (void) json_object_set_new(reply, "continues", json_true());
-        text = json_dumps(reply, JSON_COMPACT);
-        length = strlen(text) + 1;
-        sent = send(service->fd, text, length, MSG_NOSIGNAL) == (ssize_t) length;
-        free(text);
-        json_decref(reply);
-        return sent;
-}
-
-static json_t *load_data(const char *name) {
-        return json_load_file(test_data(name), 0, NULL);
-}
-
-static void nap(nsec_t t) {
-        const struct timespec ts = { (time_t) (t / NSEC_PER_SEC), (long) (t % NSEC_PER_SEC) };
-
-        (void) nanosleep(&ts, NULL);
-}
 
 /* One snapshot in two parts. */
 static bool send_snapshot(Service *service) {
@@ -204,57 +139,14 @@ static bool answer(Service *service, json_t *call) {
                 return send_reply(service, load_data("capabilities.json"), NULL, false);
         if (streq(method, "GetHistory"))
                 return send_reply(service, load_data("history.json"), NULL, false);
+        if (streq(method, "GetSchemes"))
+                return send_reply(service, load_data("schemes.json"), NULL, false);
         if (streq(method, "StartMonitor"))
                 return start_monitor(service, call);
         if (streq(method, "StopMonitor"))
                 return send_reply(service, json_object(), NULL, false);
         return get_snapshot(service, call);
 }
-
-static void serve(int fd, const char *scenario) {
-        Service service = { .fd = fd, .scenario = scenario };
-        json_t *call;
-        bool go_on = true;
-
-        while (go_on && (call = next_call(&service))) {
-                go_on = answer(&service, call);
-                json_decref(call);
-        }
-        (void) close(fd);
-}
-
-typedef struct Daemon {
-        Scratch scratch;
-        char *socket;
-        pid_t pid;
-} Daemon;
-
-static void daemon_init(Daemon *daemon, const char *scenario) {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-        scratch_init(&daemon->scratch);
-        daemon->socket = strdup(scratch_path(&daemon->scratch, "s"));
-        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s", daemon->socket);
-        ck_assert_int_eq(bind(fd, (struct sockaddr *) &address, sizeof(address)), 0);
-        ck_assert_int_eq(listen(fd, 8), 0);
-        daemon->pid = fork();
-        if (daemon->pid == 0)
-                for (;;)
-                        serve(accept(fd, NULL, NULL), scenario);
-        (void) close(fd);
-}
-
-static void daemon_deinit(Daemon *daemon) {
-        (void) kill(daemon->pid, SIGKILL);
-        (void) waitpid(daemon->pid, NULL, 0);
-        scratch_deinit(&daemon->scratch);
-        free(daemon->socket);
-}
-
-#define DAEMON(name, scenario)                                                                     \
-        _cleanup_(daemon_deinit) Daemon name;                                                      \
-        daemon_init(&name, scenario)
 
 /* ---- the tests ---- */
 
@@ -574,6 +466,70 @@ START_TEST(running_failures) {
 }
 END_TEST
 
+static char *scheme_file(const Scratch *scratch) {
+        char *path = scratch_path(scratch, "cold.yaml");
+        FILE *file = fopen(path, "we");
+
+        ck_assert_int_ge(fputs("schemes: [{name: cold, action: pageout}]\n", file), 0);
+        ck_assert_int_eq(fclose(file), 0);
+        return path;
+}
+
+/* When the stream has ended, the daemon is asked what the schemes did. */
+START_TEST(running_with_schemes) {
+        _cleanup_(scratch_deinit) Scratch scratch;
+        json_t *document;
+        char *path;
+
+        scratch_init(&scratch);
+        path = scheme_file(&scratch);
+        _cleanup_(captured_deinit) Captured c = RUN("ends", W("--scheme"), path, W("--"), W("sleep"), W("0.1"));
+        _cleanup_(captured_deinit) Captured j =
+                RUN("ends", W("--json"), W("--scheme"), path, W("--"), W("sleep"), W("0.1"));
+        _cleanup_(captured_deinit) Captured without = RUN("ends", W("--json"), W("--"), W("sleep"), W("0.1"));
+
+        ck_assert_int_eq(c.status, 0);
+        ck_assert_contains(c.err, "what the schemes did (tried: handed to the kernel, applied: what the kernel did)");
+        ck_assert_contains(c.err, "  cold (pageout): tried 3.32GiB, applied 3.03GiB; 12MiB of it refaulted");
+        ck_assert_contains(c.err, "  huge (hugepage): dry run, would have tried 400MiB\n");
+        ck_assert_int_eq(j.status, 0);
+        document = json_loads(j.out, 0, NULL);
+        ck_assert_uint_eq(json_array_size(json_object_get(document, "schemes")), 5);
+        json_decref(document);
+        document = json_loads(without.out, 0, NULL);
+        ck_assert(json_is_null(json_object_get(document, "schemes")));
+        json_decref(document);
+}
+END_TEST
+
+START_TEST(running_with_schemes_failures) {
+        _cleanup_(scratch_deinit) Scratch scratch;
+        char *path;
+
+        scratch_init(&scratch);
+        path = scheme_file(&scratch);
+        /* its stream never ends */
+        _cleanup_(captured_deinit) Captured busy = RUN("web", W("--scheme"), path, W("--"), W("sleep"), W("0.1"));
+        _cleanup_(captured_deinit) Captured dead = RUN("dies", W("--scheme"), path, W("--"), W("sleep"), W("0.3"));
+        _cleanup_(captured_deinit) Captured absent =
+                RUN("web", W("--scheme"), W("/no/such.yaml"), W("--"), W("echo"), W("ran"));
+        _cleanup_(captured_deinit) Captured twice =
+                RUN("web", W("--scheme"), path, W("--scheme=b"), W("--"), W("echo"), W("ran"));
+
+        ck_assert_int_eq(busy.status, CTL_RUN);
+        ck_assert_contains(busy.err, "what the schemes did at the end is not known");
+        ck_assert_contains(busy.err, "sleep ran for");
+        ck_assert_int_eq(dead.status, CTL_RUN);
+        ck_assert_contains(dead.err, "sleep ran for");
+        ck_assert_int_eq(absent.status, CTL_RUN);
+        ck_assert_str_eq(absent.out, "");
+        ck_assert_contains(absent.err, "cannot read /no/such.yaml: No such file");
+        ck_assert_one_line(absent.err);
+        ck_assert_int_eq(twice.status, CTL_USAGE);
+        ck_assert_str_eq(twice.out, "");
+}
+END_TEST
+
 /* Ctrl-C reaches the command, and the summary still comes. */
 START_TEST(running_interrupted) {
         _cleanup_(captured_deinit) Captured c =
@@ -640,6 +596,8 @@ int main(int argc, char **argv) {
         tcase_add_test(tcase, running_json);
         tcase_add_test(tcase, running_recorded);
         tcase_add_test(tcase, running_failures);
+        tcase_add_test(tcase, running_with_schemes);
+        tcase_add_test(tcase, running_with_schemes_failures);
         tcase_add_test(tcase, running_interrupted);
         tcase_add_test(tcase, running_terminated);
         tcase_add_test(tcase, private_check);

@@ -5,6 +5,7 @@
 
 #include "test-ctl.h"
 #include "view.h"
+#include "wire/idl.h"
 
 static json_t *load_json(const char *name) {
         json_error_t error;
@@ -270,6 +271,98 @@ START_TEST(wss_numbers) {
 }
 END_TEST
 
+/* The data itself must be what the interface promises. */
+static json_t *load_reply(const char *name, const char *method) {
+        static Idl *idl;
+        _cleanup_free_ char *text = NULL, *wrong = NULL;
+        json_t *json = load_json(name);
+        char path[512];
+        int fd;
+
+        if (!idl) {
+                (void) snprintf(path, sizeof(path), "%s/daemon/io.udamon.monitor.varlink",
+                                getenv("SOURCE_ROOT") ? getenv("SOURCE_ROOT") : ".");
+                fd = open(path, O_RDONLY | O_CLOEXEC);
+                ck_assert_int_ge(fd, 0);
+                text = read_fd(fd);
+                (void) close(fd);
+                ck_assert_int_eq(idl_parse(text, &idl, NULL), 0);
+        }
+        ck_assert_msg(fields_check(idl_find(idl, IDL_METHOD, method)->reply, json, &wrong) == 0, "%s: %s", name,
+                      wrong);
+        return json;
+}
+
+static void widest_line(const char *text, size_t most) {
+        while (*text) {
+                size_t length = strcspn(text, "\n");
+
+                ck_assert_msg(length <= most, "%zu columns: %.*s", length, (int) length, text);
+                text += length + (text[length] == '\n');
+        }
+}
+
+START_TEST(schemes) {
+        json_t *reply = load_reply("schemes.json", "GetSchemes");
+        Page page;
+
+        page_init(&page, 80);
+        ck_assert_int_eq(view_schemes(&page.screen, reply), 0);
+        (void) fputc('\n', page.screen.out);
+        ck_assert_int_eq(view_schemes_brief(&page.screen, json_object_get(reply, "schemes")), 0);
+        (void) fflush(page.screen.out);
+        widest_line(page.text, 80);
+        page_check(&page, "schemes.txt");
+        json_decref(reply);
+}
+END_TEST
+
+START_TEST(scheme_log) {
+        json_t *reply = load_reply("scheme-log.json", "GetSchemeLog");
+        Page page;
+
+        page_init(&page, 80);
+        ck_assert_int_eq(view_scheme_log(&page.screen, reply), 0);
+        (void) fflush(page.screen.out);
+        widest_line(page.text, 80);
+        page_check(&page, "scheme-log.txt");
+        json_decref(reply);
+}
+END_TEST
+
+/* Nothing that the daemon leaves out, or says wrongly, may bring the views down. */
+START_TEST(schemes_mutilated) {
+        json_t *reply = load_json("schemes.json"), *runtime, *context, *value;
+        json_t *copy;
+        const char *key;
+        Page page;
+
+        runtime = json_object_get(json_array_get(json_object_get(reply, "schemes"), 0), "runtime");
+        context = json_object_get(json_array_get(json_object_get(reply, "schemes"), 0), "context");
+        page_init(&page, 80);
+        json_object_foreach(runtime, key, value) {
+                static const char *const wrong[] = { "null", "-1", "\"\\u001b[2J\"", "[]", "[7, null, {}]", "{}", "1e300" };
+
+                for (size_t i = 0; i < ELEMENTSOF(wrong); i++) {
+                        copy = json_deep_copy(reply);
+                        (void) json_object_set_new(json_object_get(json_array_get(json_object_get(copy, "schemes"), 0),
+                                                                   "runtime"),
+                                                   key, json_loads(wrong[i], JSON_DECODE_ANY, NULL));
+                        ck_assert_int_eq(view_schemes(&page.screen, copy), 0);
+                        ck_assert_int_eq(view_schemes_brief(&page.screen, json_object_get(copy, "schemes")), 0);
+                        json_decref(copy);
+                }
+        }
+        (void) json_object_clear(runtime);
+        (void) json_object_clear(context);
+        ck_assert_int_eq(view_schemes(&page.screen, reply), 0);
+        ck_assert_int_eq(fclose(page.screen.out), 0);
+        ck_assert_ptr_null(strchr(page.text, '\033'));
+        free(page.text);
+        json_decref(reply);
+}
+END_TEST
+
 int main(void) {
         TCase *tcase = tcase_create("views");
 
@@ -288,5 +381,8 @@ int main(void) {
         tcase_add_test(tcase, names);
         tcase_add_test(tcase, idle_numbers);
         tcase_add_test(tcase, wss_numbers);
+        tcase_add_test(tcase, schemes);
+        tcase_add_test(tcase, scheme_log);
+        tcase_add_test(tcase, schemes_mutilated);
         return run_case("ctl-views", tcase);
 }

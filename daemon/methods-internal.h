@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of methods share. */
+#pragma once
+
+#include "methods.h"
+
+bool methods_allowed(const MethodsContext *context, ControlCall *call, AccessClass class);
+
+/* The monitor that is meant: the named one, or the only one. 0 with *ret NULL: an error was sent. */
+int methods_find_monitor(const Manager *manager, ControlCall *call, const json_t *parameters, Engine **ret);
+
+/* Sends ConfigInvalid. file may be NULL. */
+int methods_config_invalid(ControlCall *call, const char *file, const ConfigErrors *errors);
+
+/* Sends ActionUnavailable. */
+int methods_action_unavailable(ControlCall *call, const SchemeConfig *scheme, const char *reason);
+
+/* methods-schemes.c */
+extern const Field methods_log_fields[];
+extern const Field methods_set_scheme_fields[];
+extern const Field methods_goal_input_fields[];
+int method_get_schemes(ControlCall *call, json_t *parameters, void *userdata);
+int method_get_scheme_log(ControlCall *call, json_t *parameters, void *userdata);
+int method_set_scheme(ControlCall *call, json_t *parameters, void *userdata);
+int method_set_goal_input(ControlCall *call, json_t *parameters, void *userdata);
+int method_get_config(ControlCall *call, json_t *parameters, void *userdata);
+int method_reload(ControlCall *call, json_t *parameters, void *userdata);

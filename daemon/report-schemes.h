@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Schemes in the wire's words. */
+#pragma once
+
+#include "scheme/set.h"
+#include "wire/writer.h"
+
+/* Writes key: {…}, a Scheme. */
+void report_scheme(Writer *writer, const char *key, const SchemeView *view);
+
+/* Writes "schemes": […]. */
+void report_schemes(Writer *writer, const SchemeSet *set);
+
+/* Writes "acts": […], at most `limit` of them. */
+void report_acts(Writer *writer, const SchemeSet *set, size_t limit);
