@@ -10,7 +10,7 @@ ALLOWED = {
   'lib/monitor': ['lib/base'],
   'lib/probe': ['lib/base', 'lib/monitor'],
   'lib/scheme': ['lib/base', 'lib/monitor'],
-  'lib/action': ['lib/base', 'lib/monitor', 'lib/scheme'],
+  'lib/action': ['lib/base', 'lib/monitor', 'lib/probe', 'lib/scheme'],
   'lib/config': ['lib/base', 'lib/monitor', 'lib/scheme'],
   'lib/wire': ['lib/base'],
   'daemon/ctl': ['lib/base', 'lib/wire'],
