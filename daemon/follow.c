@@ -176,7 +176,11 @@ static bool is_wanted(const Follower *f, const ProcStat *stat, ScanFor what, Fol
 
         spec = spec_for_command(f, stat->comm);
         if (spec)
-                *ret_as = (Followed) { .children = spec->children, .named = true, .spec = (uint32_t) (spec - f->specs) };
+                *ret_as = (Followed) {
+                        .children = spec->children,
+                        .named = true,
+                        .spec = (uint32_t) (spec - f->specs),
+                };
         return spec;
 }
 

@@ -29,7 +29,9 @@ enum {
 
 static const char *arg_config;
 static const char *arg_socket;
-static int arg_connection_fd = -1;
+#define CONNECTION_FDS_MAX 4
+static int arg_connection_fds[CONNECTION_FDS_MAX];
+static size_t arg_n_connection_fds;
 static bool arg_check;
 static bool arg_simulate;
 
@@ -39,7 +41,8 @@ static void help(void) {
                       "Watches which memory of running programs is in use, and answers on a varlink socket.\n\n"
                       "  -c, --config FILE       start the monitors of this YAML file (udamon.yaml(5))\n"
                       "  -s, --socket PATH       listen here instead of %s\n"
-                      "      --connection-fd N   serve this connected socket and exit when it closes\n"
+                      "      --connection-fd N   serve this connected socket and exit when it closes; up to four times:\n"
+                      "                          the first one decides\n"
                       "      --check FILE        check a configuration: every error with line and column\n"
                       "      --simulate FILE     what the schemes of this file would have done over the snapshots on\n"
                       "                          standard input (for `udamonctl simulate`)\n"
@@ -66,14 +69,18 @@ static int parse_level(const char *s) {
         return -EINVAL;
 }
 
-static int parse_fd(const char *s, int *ret) {
+static int parse_fd(const char *s) {
         uint64_t fd;
 
         if (parse_u64(s, &fd) != 0 || fd < 3 || fd > 65535) {
                 log_error("--connection-fd: '%s' is no descriptor from 3 up", s);
                 return -EINVAL;
         }
-        *ret = (int) fd;
+        if (arg_n_connection_fds == CONNECTION_FDS_MAX) {
+                log_error("--connection-fd: at most %d connections", CONNECTION_FDS_MAX);
+                return -EINVAL;
+        }
+        arg_connection_fds[arg_n_connection_fds++] = (int) fd;
         return 0;
 }
 
@@ -100,7 +107,7 @@ static int parse_option(int option) {
                 log_set_level(parse_level(optarg));
                 return 0;
         case OPTION_CONNECTION_FD:
-                return parse_fd(optarg, &arg_connection_fd);
+                return parse_fd(optarg);
         case OPTION_CHECK:
                 arg_check = true;
                 arg_config = optarg;
@@ -267,14 +274,14 @@ static int add_signals(Daemon *d) {
 static int listen_on(Daemon *d, char **ret_error) {
         int r;
 
-        if (arg_connection_fd >= 0) {
-                r = control_add_connection(d->control, arg_connection_fd, on_connection_closed, d);
+        for (size_t i = 0; i < arg_n_connection_fds; i++) {
+                r = control_add_connection(d->control, arg_connection_fds[i], i == 0 ? on_connection_closed : NULL, d);
                 if (r < 0)
-                        return error_setf(ret_error, r, "descriptor %d is no connected socket: %s", arg_connection_fd,
-                                          error_text(r));
-                if (!arg_socket)
-                        return 0;
+                        return error_setf(ret_error, r, "descriptor %d is no connected socket: %s",
+                                          arg_connection_fds[i], error_text(r));
         }
+        if (arg_n_connection_fds > 0 && !arg_socket)
+                return 0;
 
         if (!arg_socket) {
                 r = control_listen_inherited(d->control, SOCKET_NAME, ret_error);
@@ -305,7 +312,7 @@ static void log_capabilities(const Capabilities *caps) {
                  caps->sources[caps->best].reason);
         for (size_t i = 0; i < caps->n_items; i++)
                 if (*caps->items[i].cost)
-                        log_message(arg_connection_fd >= 0 ? LOG_DEBUG : LOG_NOTICE, "%s: %s; %s", caps->items[i].name,
+                        log_message(arg_n_connection_fds > 0 ? LOG_DEBUG : LOG_NOTICE, "%s: %s; %s", caps->items[i].name,
                                     caps->items[i].detail, caps->items[i].cost);
 }
 

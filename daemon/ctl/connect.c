@@ -56,16 +56,26 @@ bool connection_try(Connection *connection, const char *path) {
 }
 
 int connection_open_private(Connection *connection) {
-        _cleanup_close_ int fd = -1;
-        int r;
+        int fds[2], r;
 
-        r = private_daemon_start(&fd, &connection->daemon);
+        r = private_daemon_start(fds, &connection->daemon);
         if (r != 0)
                 return r;
-        return wire_client_new_fd(TAKE_FD(fd), &connection->client);
+        r = wire_client_new_fd(fds[0], &connection->client);
+        if (r == 0)
+                return wire_client_new_fd(fds[1], &connection->aside);
+        (void) close(fds[1]);
+        return r;
+}
+
+int connection_call_aside(Connection *connection, const char *method, json_t *parameters, json_t **ret) {
+        Connection aside = { .client = connection->aside };
+
+        return connection_call(&aside, method, parameters, ret);
 }
 
 void connection_close(Connection *connection) {
+        connection->aside = wire_client_free(connection->aside);
         connection->client = wire_client_free(connection->client);
         if (connection->daemon > 0)
                 private_daemon_reap(connection->daemon);

@@ -15,6 +15,7 @@
 
 typedef struct Connection {
         WireClient *client;
+        WireClient *aside; /* of a private daemon: to ask something while a stream is open; else NULL */
         pid_t daemon; /* the private daemon; 0 for the one that runs */
         const char *text_file; /* borrowed: the file whose text goes along with a call; NULL: none does */
 } Connection;
@@ -36,6 +37,9 @@ void connection_close(Connection *connection);
 /* Calls MONITOR_INTERFACE method. `parameters` is stolen. A varlink error is told and becomes an
  * ExitStatus. */
 int connection_call(Connection *connection, const char *method, json_t *parameters, json_t **ret);
+
+/* The same beside an open stream of a private daemon. */
+int connection_call_aside(Connection *connection, const char *method, json_t *parameters, json_t **ret);
 
 /* The same, but a varlink error is not told: 0 with its full name in *ret_error (allocated) and its
  * parameters in *ret. */

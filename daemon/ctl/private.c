@@ -17,8 +17,9 @@
 #include "base/macro.h"
 #include "message.h"
 
-/* The daemon's end, in the daemon. */
+/* The daemon's ends, in the daemon: one for a stream, and one to ask meanwhile. */
 #define CONNECTION_FD 3
+#define ASIDE_FD 4
 
 #define REAP_TIMEOUT_MS 5000
 
@@ -82,46 +83,68 @@ int private_daemon_find(char *path, size_t size) {
 
 /* Runs in the child. A session of its own: the terminal's Ctrl-C is for the command, not for the
  * daemon, which ends when its connection does. */
-__attribute__((noreturn)) static void become_daemon(const char *path, int fd) {
+__attribute__((noreturn)) static void become_daemon(const char *path, int fd, int aside) {
         /* what it would say about its source and targets comes over the connection */
-        char *argv[] = {(char *) "udamond", (char *) "--connection-fd=3",
+        char *argv[] = {(char *) "udamond", (char *) "--connection-fd=3", (char *) "--connection-fd=4",
                         (char *) "--log-level=error", NULL};
         sigset_t none;
 
         (void) setsid();
         (void) sigemptyset(&none);
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
-        if (fd == CONNECTION_FD)
-                (void) fcntl(fd, F_SETFD, 0);
-        else if (dup2(fd, CONNECTION_FD) < 0)
+        /* out of the way first: either may have the number that the other shall get */
+        fd = fcntl(fd, F_DUPFD_CLOEXEC, ASIDE_FD + 1);
+        aside = fcntl(aside, F_DUPFD_CLOEXEC, ASIDE_FD + 1);
+        if (fd < 0 || aside < 0 || dup2(fd, CONNECTION_FD) < 0 || dup2(aside, ASIDE_FD) < 0)
                 _exit(CTL_CANNOT_EXEC);
         (void) execv(path, argv);
         tell("cannot start %s: %s", path, error_text(-errno));
         _exit(CTL_CANNOT_EXEC);
 }
 
-int private_daemon_start(int *ret_fd, pid_t *ret_pid) {
+static void close_pair(int pair[static 2]) {
+        (void) close(pair[0]);
+        (void) close(pair[1]);
+}
+
+static int make_pairs(int pair[static 2], int aside[static 2]) {
+        int r;
+
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+                return -errno;
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, aside) < 0) {
+                r = -errno;
+                close_pair(pair);
+                return r;
+        }
+        return 0;
+}
+
+int private_daemon_start(int ret_fds[static 2], pid_t *ret_pid) {
         char path[PATH_MAX];
-        int pair[2], r;
+        int pair[2], aside[2], r;
         pid_t pid;
 
         r = private_daemon_find(path, sizeof(path));
+        if (r == 0)
+                r = make_pairs(pair, aside);
         if (r != 0)
                 return r;
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-                return -errno;
 
         (void) fflush(NULL);
         pid = fork();
         if (pid == 0)
-                become_daemon(path, pair[1]);
+                become_daemon(path, pair[1], aside[1]);
         r = -errno;
-        (void) close(pair[1]);
         if (pid < 0) {
-                (void) close(pair[0]);
+                close_pair(pair);
+                close_pair(aside);
                 return r;
         }
-        *ret_fd = pair[0];
+        (void) close(pair[1]);
+        (void) close(aside[1]);
+        ret_fds[0] = pair[0];
+        ret_fds[1] = aside[0];
         *ret_pid = pid;
         return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A private daemon: a child that serves one connection and ends with it. */
+/* A private daemon: a child that serves our connections and ends with them. */
 #pragma once
 
 #include <stddef.h>
@@ -9,9 +9,9 @@
  * ExitStatus (told). */
 int private_daemon_find(char *path, size_t size);
 
-/* Starts `udamond --connection-fd=3`; *ret_fd is our end of the connection. 0, or an ExitStatus
- * (told), or -errno. */
-int private_daemon_start(int *ret_fd, pid_t *ret_pid);
+/* Starts `udamond --connection-fd=3 --connection-fd=4`; ret_fds are our ends of the two connections, of which the
+ * first decides how long it lives. 0, or an ExitStatus (told), or -errno. */
+int private_daemon_start(int ret_fds[static 2], pid_t *ret_pid);
 
 /* Waits for the end of a private daemon whose connection was closed; one that does not end within
  * seconds is killed. */

@@ -25,8 +25,6 @@
 /* After the command's end, the daemon may still have a last snapshot to send. */
 #define DRAIN_MS 250
 
-/* With schemes it is waited for the stream's last word: only then the daemon can be asked what they did. */
-#define DRAIN_SCHEMES_MS 3000
 #define ASK_TIMEOUT_MS 5000
 
 /* The daemon's, where --aggregate is not given. */
@@ -204,7 +202,7 @@ static int watch(Run *run) {
 
 /* What was on its way when the command ended. */
 static int drain(Run *run) {
-        nsec_t deadline = run->ended + (run->args->monitor.scheme ? DRAIN_SCHEMES_MS : DRAIN_MS) * NSEC_PER_MSEC;
+        nsec_t deadline = run->ended + DRAIN_MS * NSEC_PER_MSEC;
 
         while (run->feed && feed_fd(run->feed) >= 0) {
                 struct pollfd p = { .fd = feed_fd(run->feed), .events = POLLIN };
@@ -226,7 +224,7 @@ static int drain(Run *run) {
         return 0;
 }
 
-/* Asks what the schemes did. The connection is free for it once its stream has ended. */
+/* Asks what the schemes did. */
 static int ask_schemes(Run *run) {
         _cleanup_json_ json_t *reply = NULL;
         json_t *schemes;
@@ -234,13 +232,8 @@ static int ask_schemes(Run *run) {
 
         if (!run->args->monitor.scheme || run->trouble)
                 return 0;
-        if (run->feed && feed_fd(run->feed) >= 0) {
-                tell("the daemon is still busy: what the schemes did at the end is not known");
-                run->trouble = true;
-                return 0;
-        }
-        wire_client_set_timeout(run->connection.client, ASK_TIMEOUT_MS);
-        r = connection_call(&run->connection, "GetSchemes", json_object(), &reply);
+        wire_client_set_timeout(run->connection.aside, ASK_TIMEOUT_MS);
+        r = connection_call_aside(&run->connection, "GetSchemes", json_object(), &reply);
         schemes = json_object_get(reply, "schemes");
         if (r == 0 && json_is_array(schemes))
                 run->schemes = json_incref(schemes);

@@ -508,7 +508,7 @@ START_TEST(running_with_schemes_failures) {
 
         scratch_init(&scratch);
         path = scheme_file(&scratch);
-        /* its stream never ends */
+        /* its stream never ends: the question goes beside it */
         _cleanup_(captured_deinit) Captured busy = RUN("web", W("--scheme"), path, W("--"), W("sleep"), W("0.1"));
         _cleanup_(captured_deinit) Captured dead = RUN("dies", W("--scheme"), path, W("--"), W("sleep"), W("0.3"));
         _cleanup_(captured_deinit) Captured absent =
@@ -516,8 +516,8 @@ START_TEST(running_with_schemes_failures) {
         _cleanup_(captured_deinit) Captured twice =
                 RUN("web", W("--scheme"), path, W("--scheme=b"), W("--"), W("echo"), W("ran"));
 
-        ck_assert_int_eq(busy.status, CTL_RUN);
-        ck_assert_contains(busy.err, "what the schemes did at the end is not known");
+        ck_assert_int_eq(busy.status, 0);
+        ck_assert_contains(busy.err, "what the schemes did");
         ck_assert_contains(busy.err, "sleep ran for");
         ck_assert_int_eq(dead.status, CTL_RUN);
         ck_assert_contains(dead.err, "sleep ran for");
@@ -574,6 +574,13 @@ int main(int argc, char **argv) {
         if (argc > 1 && streq(argv[1], "--connection-fd=3")) {
                 const char *scenario = getenv("FAKE_SCENARIO");
 
+                /* the second connection is for questions beside a stream */
+                if (fork() == 0) {
+                        (void) close(3);
+                        serve(4, scenario ? scenario : "web");
+                        _exit(0);
+                }
+                (void) close(4);
                 serve(3, scenario ? scenario : "web");
                 return 0;
         }
