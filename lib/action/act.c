@@ -81,7 +81,7 @@ static void refuse(Actor *actor, ItemRun *item, size_t i, int error) {
                         /* Locked, hugetlb, device memory: the whole mapping; but is it still one? */
                         item->target->map_stale = true;
                         mark_range(actor, range, OUTCOME_UNEVICTABLE);
-                        item->refused_until = actor->batch.piece->end;
+                        item->refused = actor->batch.piece->mapping;
                         return;
                 }
                 break;

@@ -75,6 +75,7 @@ enum {
 typedef struct Piece {
         uint64_t start;
         uint64_t end;
+        Range mapping; /* all of it, as of now */
         bool mapped;
         bool anon;
         bool hugetlb;
@@ -158,7 +159,7 @@ typedef struct ItemRun {
         ItemResult *result;
         SchemeRun *scheme;
         TargetRun *target;
-        uint64_t refused_until; /* the mapping that ends here takes no advice of this kind; 0: none */
+        Range refused; /* this mapping takes no advice of this kind */
         bool ended;      /* the rest is `rest` */
         Outcome rest;
 } ItemRun;

@@ -22,8 +22,8 @@ static bool look_again(Actor *actor, ItemRun *item) {
 static void settle_unsure(Batch *b) {
         for (size_t i = 0; i < b->n; i++)
                 if (b->marks[i] == PAGE_UNSURE)
-                        b->marks[i] = pagemap_present(b->after[i]) || pagemap_swapped(b->after[i]) ?
-                                              PAGE_SELECTED : OUTCOME_UNMAPPED;
+                        b->marks[i] = pagemap_present(b->after[i]) || pagemap_swapped(b->after[i])
+                                              ? PAGE_SELECTED : OUTCOME_UNMAPPED;
 }
 
 /* Whether the action did what it is for. */
@@ -54,8 +54,9 @@ static uint64_t applied_bytes(Actor *actor, const ItemRun *item, bool seen) {
 static void check_swap(Actor *actor, uint64_t anon, uint64_t anon_left) {
         MemInfo info;
 
-        if (anon_left > 0 && anon_left >= anon / 2 && meminfo_read(actor->roots, &info) == 0 && info.swap_free < actor->page)
-                actor->run.swap_full = true;
+        if (anon_left == 0 || anon_left < anon / 2 || meminfo_read(actor->roots, &info) < 0)
+                return;
+        actor->run.swap_full |= info.swap_free < actor->page;
 }
 
 /* What the kernel certainly left alone does not count against the limits. In a batch that was acted on, these

@@ -217,7 +217,7 @@ void select_pages(Actor *actor, ItemRun *item, uint64_t act_max) {
         }
 
         /* What the kernel has refused for this mapping once, it refuses for all of it. */
-        if (item->refused_until == b->piece->end)
+        if (item->refused.start == b->piece->mapping.start && item->refused.end == b->piece->mapping.end)
                 replace_selected(b, 0, b->n, OUTCOME_UNEVICTABLE);
 
         for (size_t i = 0, end; i < b->n; i = end) {

@@ -144,14 +144,14 @@ void piece_next(const AddressMap *planned, const AddressMap *fresh, uint64_t sta
 
         /* What was several mappings then may be one now. */
         for (const Mapping *next = p + 1; next < planned->mappings + planned->n_mappings; next++) {
-                if (next->start != stop || stop >= MIN(end, f->end) || next->flags != f->flags ||
-                    !streq(name, planned->names + next->name))
+                if (next->start != stop || next->flags != f->flags || !streq(name, planned->names + next->name))
                         break;
                 stop = MIN(MIN(end, f->end), next->end);
         }
         *ret = (Piece) {
                 .start = start,
                 .end = stop,
+                .mapping = { f->start, f->end },
                 .mapped = true,
                 .anon = f->flags & MAPPING_ANON,
                 .hugetlb = f->flags & MAPPING_HUGETLB,

@@ -192,15 +192,19 @@ static bool goals_equal(const GoalConfig *a, const GoalConfig *b) {
                strings_equal(a->cgroup, b->cgroup);
 }
 
-static bool quotas_equal(const QuotaConfig *a, const QuotaConfig *b) {
-        if (a->time != b->time || a->size != b->size || a->reset_interval != b->reset_interval ||
-            a->fail_charge != b->fail_charge || a->weight_size != b->weight_size || a->weight_rate != b->weight_rate ||
-            a->weight_age != b->weight_age || a->tuner != b->tuner || a->n_goals != b->n_goals)
+bool quota_goals_equal(const QuotaConfig *a, const QuotaConfig *b) {
+        if (a->tuner != b->tuner || a->n_goals != b->n_goals)
                 return false;
         for (size_t i = 0; i < a->n_goals; i++)
                 if (!goals_equal(&a->goals[i], &b->goals[i]))
                         return false;
         return true;
+}
+
+static bool quotas_equal(const QuotaConfig *a, const QuotaConfig *b) {
+        return a->time == b->time && a->size == b->size && a->reset_interval == b->reset_interval &&
+               a->fail_charge == b->fail_charge && a->weight_size == b->weight_size &&
+               a->weight_rate == b->weight_rate && a->weight_age == b->weight_age && quota_goals_equal(a, b);
 }
 
 static bool watermarks_equal(const WatermarkConfig *a, const WatermarkConfig *b) {

@@ -188,6 +188,9 @@ int scheme_config_copy(const SchemeConfig *config, SchemeConfig *ret);
 /* Whether they mean the same; places in files do not count. */
 bool scheme_config_equal(const SchemeConfig *a, const SchemeConfig *b);
 
+/* The goals and the tuner alone. */
+bool quota_goals_equal(const QuotaConfig *a, const QuotaConfig *b);
+
 /* Rules about the whole that any source of configurations must keep (half-given safety …). 0, or -EINVAL
  * with the reason: the first that was found, with the names of keys as files have them. Intervals lie between
  * a millisecond and a day, as those of monitors do. */

@@ -99,6 +99,14 @@ static void inherit_quota(Running *new, const Running *old) {
         new->quota.charged_time = old->quota.charged_time;
         new->quota.exceeds = old->quota.exceeds;
         new->quota.throughput = old->quota.throughput;
+
+        /* what the tuner has found, as long as it looks for the same */
+        if (a->n_goals == 0 || !quota_goals_equal(a, b))
+                return;
+        new->quota.tuned = b->size > 0 ? MIN(old->quota.tuned, (double) b->size) : old->quota.tuned;
+        new->quota.score = old->quota.score;
+        new->quota.feedback = old->quota.feedback;
+        memcpy(new->quota.goals, old->quota.goals, b->n_goals * sizeof(*new->quota.goals));
 }
 
 static Running *find_same(const SchemeSet *set, const SchemeConfig *config) {
@@ -129,7 +137,7 @@ static void take_over(SchemeSet *set, Running **made, const bool *kept, size_t n
                         continue;
                 }
                 made[i]->ledger = TAKE_GENERIC(old->ledger, (Ledger) {});
-                if (running_acts(made[i]))
+                if (running_acts(made[i]) && !running_acts(old))
                         ledger_drop_pretended(&made[i]->ledger);
                 inherit_quota(made[i], old);
         }

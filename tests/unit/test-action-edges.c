@@ -78,6 +78,17 @@ START_TEST(rest_of_a_huge_page_counts_as_small) {
 }
 END_TEST
 
+START_TEST(tails_next_to_strangers) {
+        fake_map_folio(0, 512, 9);
+        for (unsigned i = 0; i < 512; i++)
+                if (i < 100 || i >= 110)
+                        fake_unmap(i);
+        fake_map(99, 2000);
+        fake_map(110, 2001);
+        ck_assert_uint_eq(run_one(ACTION_COLD, 100, 110)->tried, 10 * PAGE);
+}
+END_TEST
+
 START_TEST(mapping_edge_in_a_huge_page) {
         const FakeVma vmas[] = { { 0, 700, "" }, { 700, 2000, "[heap]" } };
         const ItemResult *r;
@@ -210,6 +221,7 @@ int main(void) {
         tcase_add_test(cases, smaller_folios_are_kept_whole);
         tcase_add_test(cases, neighbours_are_no_folio);
         tcase_add_test(cases, rest_of_a_huge_page_counts_as_small);
+        tcase_add_test(cases, tails_next_to_strangers);
         tcase_add_test(cases, mapping_edge_in_a_huge_page);
         tcase_add_test(cases, partly_shared_folio_is_left);
         tcase_add_test(cases, size_does_not_cut);

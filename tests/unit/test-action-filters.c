@@ -151,6 +151,17 @@ START_TEST(by_access_to_a_folio) {
 }
 END_TEST
 
+START_TEST(by_access_to_the_rest_of_a_folio) {
+        fake_map_folio(0, 1024, 5);
+        plan_one(ACTION_LRU_PRIO, 5, 20);
+        fake_plan_filter(&plan, REJECT(FILTER_YOUNG));
+        expect(0, 15, 0);
+        ck_assert_uint_eq(fake.frames[1024].writes, 1);
+        ck_assert_uint_eq(fake.frames[1029].writes, 0);
+        expect(15, 0, 0);
+}
+END_TEST
+
 START_TEST(by_access_not_known) {
         fake_map_range(0, 40, 100);
         fake_remove("sys/kernel/mm/page_idle/bitmap");
@@ -283,6 +294,7 @@ int main(void) {
         tcase_add_test(cases, by_cgroup);
         tcase_add_test(cases, by_access);
         tcase_add_test(cases, by_access_to_a_folio);
+        tcase_add_test(cases, by_access_to_the_rest_of_a_folio);
         tcase_add_test(cases, by_access_not_known);
         tcase_add_test(cases, by_node);
         tcase_add_test(cases, by_node_not_known);
