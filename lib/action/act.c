@@ -12,8 +12,21 @@
 /* First touched, then active (include/linux/swap.h, folio_mark_accessed()). */
 #define READ_ROUNDS 2
 
-/* The selected pages as ranges; each block by itself, so that what the kernel says is about one. */
-static void collect_ranges(Actor *actor, Unit unit) {
+/* Of a file the kernel reads ahead this much per range, if nobody made it less (read_ahead_kb), and silently
+ * leaves the rest (mm/readahead.c, force_page_cache_ra()). */
+#define READAHEAD_SIZE (UINT64_C(128) << 10)
+
+/* Which addresses no range goes across; 0: there are none. Each block is handed over by itself, so that what the
+ * kernel says is about one. */
+static uint64_t range_grid(const Actor *actor, const ActionTraits *traits) {
+        if (traits->unit == UNIT_BLOCK)
+                return block_size(actor);
+        return traits->advice == MADVISE_WILLNEED && !actor->batch.piece->anon ? READAHEAD_SIZE : 0;
+}
+
+/* The selected pages as ranges. */
+static void collect_ranges(Actor *actor, const ActionTraits *traits) {
+        uint64_t grid = range_grid(actor, traits);
         Batch *b = &actor->batch;
 
         for (size_t i = 0, end; i < b->n; i = end) {
@@ -22,7 +35,7 @@ static void collect_ranges(Actor *actor, Unit unit) {
                         continue;
 
                 while (end < b->n && b->marks[end] == PAGE_SELECTED &&
-                       (unit != UNIT_BLOCK || page_address(actor, b, end) % block_size(actor) != 0))
+                       (grid == 0 || page_address(actor, b, end) % grid != 0))
                         end++;
                 b->ranges[b->n_ranges++] = (struct iovec) {
                         .iov_base = (void *) (uintptr_t) page_address(actor, b, i),
@@ -212,7 +225,7 @@ void act(Actor *actor, ItemRun *item) {
         const ActionTraits *traits = item->scheme->traits;
         Batch *b = &actor->batch;
 
-        collect_ranges(actor, traits->unit);
+        collect_ranges(actor, traits);
         b->acted = true;
 
         /* Looking took its time. What is named by a number only must also still be the same process. */

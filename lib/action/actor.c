@@ -10,17 +10,32 @@
 /* Looking and acting share the time of a batch. */
 #define SURVEY_TIME (ACTOR_BATCH_TIME / 4)
 #define ACT_TIME (ACTOR_BATCH_TIME - SURVEY_TIME)
-/* So much more may be looked at than is likely to be acted on. */
-#define SURVEY_PER_ACT 64
+/* A look costs as much for a few pages as for these. */
+#define SURVEY_PAGES_MIN 256
+/* Where hardly anything is acted on, so much more may be looked at. */
+#define DENSITY_MIN (1.0 / 64)
+#define DENSITY_WEIGHT 0.5
 
 #define PACE_MAX (UINT64_C(1) << 40)
 /* Weight of the newest batch in the average, where that was faster; a slower one counts whole, at once. */
 #define PACE_WEIGHT 0.3
 
-static uint64_t pace_size(const Pace *pace, nsec_t time) {
+static nsec_t busy(const Actor *actor) {
+        return actor->act->busy ? actor->act->busy() : actor->act->now();
+}
+
+static uint64_t pace_size(const Pace *pace, nsec_t time, uint64_t least) {
         if (pace->ns_per_byte * (double) pace->size <= (double) time)
-                return pace->size;
-        return (uint64_t) ((double) time / pace->ns_per_byte);
+                return MAX(pace->size, least);
+        return MAX((uint64_t) ((double) time / pace->ns_per_byte), least);
+}
+
+/* Not more than what is likely to be acted on. */
+static uint64_t look_size(const Actor *actor, const Pace *looking, const Pace *acting, nsec_t time, uint64_t act_max) {
+        uint64_t least = SURVEY_PAGES_MIN * actor->page, size = pace_size(looking, time, least);
+        double wanted = (double) act_max / MAX(acting->density, DENSITY_MIN);
+
+        return wanted < (double) size ? MAX((uint64_t) wanted, actor->page) : size;
 }
 
 static void pace_update(Pace *pace, uint64_t bytes, nsec_t time) {
@@ -98,8 +113,8 @@ static uint64_t run_batch(Actor *actor, ItemRun *item, const Piece *piece, nsec_
         Pace *looking = &actor->surveys[scheme->has_filters && !item->item->decided];
         Pace *acting = &actor->acts[scheme->plan->spec->config.action];
         nsec_t left = scheme->plan->time_max - scheme->time, looked, acted;
-        uint64_t act_max = pace_size(acting, MIN(ACT_TIME, left));
-        uint64_t look_max = MIN(pace_size(looking, MIN(SURVEY_TIME, left)), act_max * SURVEY_PER_ACT), size;
+        uint64_t act_max = pace_size(acting, MIN(ACT_TIME, left), actor->page), size;
+        uint64_t look_max = look_size(actor, looking, acting, MIN(SURVEY_TIME, left), act_max);
         Batch *b = &actor->batch;
 
         if (!survey(actor, item->target, scheme, piece, piece->start, look_max))
@@ -109,14 +124,16 @@ static uint64_t run_batch(Actor *actor, ItemRun *item, const Piece *piece, nsec_
         if (item->target->failed)
                 return piece->start;
 
-        looked = acted = actor->act->now();
+        acting->density += DENSITY_WEIGHT * ((double) b->selected / (double) (MAX(b->n, (size_t) 1) * actor->page) -
+                                             acting->density);
+        looked = acted = busy(actor);
         if (b->selected > 0 && !scheme->plan->dry_run && scheme->traits->means != MEANS_NONE) {
                 act(actor, item);
-                acted = actor->act->now();
+                acted = busy(actor);
                 pace_update(acting, b->selected, acted - looked);
         }
         measure(actor, item);
-        pace_update(looking, size, looked - begin + (actor->act->now() - acted));
+        pace_update(looking, size, looked - begin + (busy(actor) - acted));
 
         if (b->cut) {
                 scheme->result->bytes_ran_out = true;
@@ -126,10 +143,10 @@ static uint64_t run_batch(Actor *actor, ItemRun *item, const Piece *piece, nsec_
 }
 
 static uint64_t run_piece(Actor *actor, ItemRun *item, uint64_t pos, uint64_t end) {
-        nsec_t begin = actor->act->now(), time;
+        nsec_t begin = busy(actor), time;
         Piece piece;
 
-        if (!may_begin(actor, item, begin)) {
+        if (!may_begin(actor, item, actor->act->now())) {
                 end_item(item, OUTCOME_UNREACHED);
                 return pos;
         }
@@ -148,7 +165,7 @@ static uint64_t run_piece(Actor *actor, ItemRun *item, uint64_t pos, uint64_t en
         if (item->target->failed)
                 end_by_target(item);
 
-        time = actor->act->now() - begin;
+        time = busy(actor) - begin;
         item->scheme->time += time;
         item->result->time += time;
         item->scheme->result->longest = MAX(item->scheme->result->longest, time);
@@ -296,7 +313,7 @@ static int allocate_batch(Actor *actor) {
 
 int actor_new(const RootFds *roots, const KernelIo *kernel, const ActionIo *io, Actor **ret) {
         _cleanup_(actor_freep) Actor *actor = calloc(1, sizeof(*actor));
-        Pace start = { .size = PACE_START };
+        Pace start = { .size = PACE_START, .density = 1 };
         int r;
 
         if (!actor)

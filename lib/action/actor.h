@@ -25,6 +25,9 @@ typedef struct ActionIo {
         /* The NUMA nodes of n pages: move_pages() that moves nothing. A status is a node, or -errno. */
         int (*nodes)(pid_t pid, size_t n, void **pages, int *status);
         nsec_t (*now)(void);
+        /* Time that this thread has worked or waited for a device; not the time in which others had the CPU. NULL:
+         * the same as now. */
+        nsec_t (*busy)(void);
 } ActionIo;
 
 extern const ActionIo ACTION_IO_REAL;

@@ -86,7 +86,7 @@ typedef struct Batch {
         const Piece *piece;
         uint64_t start; /* address of page 0 */
         size_t n;       /* pages of the batch */
-        size_t n_read;  /* … that were looked at: n and some, to see whether n cuts a huge page */
+        size_t n_read;  /* … that were looked at: n, and more where n would cut a huge page */
         uint64_t *entries; /* of pagemap; entries[-1] and entries[n_read] are there, too */
         uint64_t *flags;   /* of /proc/kpageflags, likewise; known where has_flags says so */
         uint8_t *has_flags;
@@ -109,6 +109,7 @@ typedef struct Batch {
 typedef struct Pace {
         double ns_per_byte; /* moving average; 0: not measured yet */
         uint64_t size;      /* bytes of the next batch at most */
+        double density;     /* share of what was looked at that was acted on; moving average */
 } Pace;
 
 #define PACE_START (UINT64_C(64) << 10)

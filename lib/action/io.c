@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "action/actor.h"
@@ -40,10 +41,27 @@ static nsec_t real_now(void) {
         return clock_nsec(CLOCK_MONOTONIC);
 }
 
+/* Between two calls a thread that gave up the CPU by itself has waited for something; one that did not was at
+ * work, and the rest of the time others were. */
+static nsec_t real_busy(void) {
+        static _Thread_local nsec_t sum, last_wall, last_cpu;
+        static _Thread_local long last_waits;
+        nsec_t wall = real_now(), cpu = clock_cpu_nsec(CPU_TIME_THREAD);
+        struct rusage usage = {};
+
+        (void) getrusage(RUSAGE_THREAD, &usage);
+        sum += usage.ru_nvcsw != last_waits ? wall - last_wall : cpu - last_cpu;
+        last_wall = wall;
+        last_cpu = cpu;
+        last_waits = usage.ru_nvcsw;
+        return sum;
+}
+
 const ActionIo ACTION_IO_REAL = {
         .madvise = real_madvise,
         .vm_readv = real_vm_readv,
         .split = real_split,
         .nodes = real_nodes,
         .now = real_now,
+        .busy = real_busy,
 };

@@ -138,11 +138,25 @@ static size_t batch_length(const Actor *actor, Unit unit, const Piece *piece, ui
         return MIN((end - start) / actor->page, all);
 }
 
+/* Looks at up to a block more. */
+static bool read_on(Actor *actor, TargetRun *target) {
+        Batch *b = &actor->batch;
+        size_t all = (b->piece->end - b->start) / actor->page, more = MIN(all - b->n_read, actor->block);
+
+        if (!read_entries(actor, target, page_address(actor, b, b->n_read), b->entries + b->n_read, more + 1))
+                return false;
+        memset(b->has_flags + b->n_read, 0, more + 1);
+        b->n_read += more;
+        return true;
+}
+
 /* Moves the end of the batch out of a huge page: behind it, or before it where it is larger than that. */
 static void avoid_cut(Actor *actor, TargetRun *target) {
         Batch *b = &actor->batch;
         size_t end = b->n;
 
+        if (!is_joined(actor, target, end) || !read_on(actor, target))
+                return;
         while (end < b->n_read && is_joined(actor, target, end))
                 end++;
         if (end == b->n_read && page_address(actor, b, end) < b->piece->end && is_joined(actor, target, end)) {
@@ -163,7 +177,7 @@ bool survey(Actor *actor, TargetRun *target, const SchemeRun *scheme, const Piec
         b->piece = piece;
         b->start = start;
         b->n = batch_length(actor, unit, piece, start, size);
-        b->n_read = unit == UNIT_FOLIO ? MIN((piece->end - start) / actor->page, b->n + actor->block) : b->n;
+        b->n_read = b->n;
         b->n_ranges = 0;
         b->selected = 0;
         b->cut = b->acted = false;
