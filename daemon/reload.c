@@ -74,6 +74,15 @@ static int complain(ConfigErrors *errors, const MonitorConfig *config, size_t sc
                                   reason ?: error_text(r));
 }
 
+/* Whether there is nothing new about a monitor that has ended or failed. */
+static bool may_stay_over(const Step *step) {
+        EngineState state = step->old ? engine_state(step->old) : ENGINE_RUNNING;
+
+        return (state == ENGINE_ENDED || state == ENGINE_FAILED) &&
+               monitor_config_equal(engine_asked(step->old), step->config) &&
+               schemes_equal(engine_config(step->old), step->config);
+}
+
 /* Prepares one step; what is wrong is in the errors. 0 or -ENOMEM. */
 static int prepare(Manager *m, Step *step, ConfigErrors *errors) {
         EngineCallbacks callbacks = manager_callbacks(m);
@@ -91,8 +100,9 @@ static int prepare(Manager *m, Step *step, ConfigErrors *errors) {
                 r = engine_new(&m->host, step->config, &callbacks, &step->new, &reason);
         if (r == -ENOMEM)
                 return r;
-        if (r == ENGINE_E_ACTION && bad == SIZE_MAX)
-                bad = 0;
+        /* its process has gone, perhaps: that is known already, and no reason not to load the rest */
+        if (r != 0 && may_stay_over(step))
+                return 0;
         return r != 0 ? complain(errors, step->config, bad, r, reason) : 0;
 }
 

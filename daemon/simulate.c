@@ -20,6 +20,9 @@ typedef struct Simulation {
         nsec_t last; /* time of the last snapshot */
 } Simulation;
 
+/* As long as a window can be: between two snapshots all windows of quotas are gone through. */
+#define AGGREGATE_MAX (24 * 60 * NSEC_PER_MINUTE)
+
 /* ---- Reading ---- */
 
 static uint64_t number(const json_t *object, const char *name) {
@@ -93,6 +96,8 @@ static int read_snapshot(const json_t *object, Snapshot **ret) {
         snapshot->sample = number(object, "sample_ns");
         snapshot->aggregate = number(object, "aggregate_ns");
         read_targets(targets, snapshot);
+        if (snapshot->aggregate > AGGREGATE_MAX)
+                r = -EBADMSG;
         for (size_t i = 0; i < snapshot->n_regions && r == 0; i++)
                 r = read_region(json_array_get(regions, i), snapshot, i);
         for (size_t i = 0; i < snapshot->n_targets; i++)

@@ -161,9 +161,9 @@ class Reclaim(unittest.TestCase):
       ('cold80_busy', 'none', 'baseline'), ('cold80_busy', 'udamon', 'quota'), ('cold80_busy', 'udamon', 'goal')])
 
   def test_verdicts(self):
-    cold = {'cold_out': 0.95, 'slowdown': 0.01, 'rss_saved': 0.5}
-    results = {('cold80_busy', 'udamon', 'quota'): cold, ('cold80_busy', 'udamon', 'goal'): cold | {'slowdown': 0.016},
-               ('fft', 'udamon', 'goal'): {'slowdown': 0.02, 'rss_saved': 0}}
+    cold = {'cold_out': 0.95, 'slowdown': 0.05, 'interference': 0.01, 'rss_saved': 0.5}
+    results = {('cold80_busy', 'udamon', 'quota'): cold, ('cold80_busy', 'udamon', 'goal'): cold | {'interference': 0.016},
+               ('fft', 'udamon', 'goal'): {'slowdown': 0.02, 'interference': 0, 'rss_saved': 0}}
     self.assertEqual([good for good, text in reclaim.verdicts(results) if 'least' in text or 'at most' in text],
                      [True, False, True])
 

@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Tests of the ledger: what rests, what came back, what is forgotten. */
-#include <check.h>
-#include <errno.h>
-#include <stdio.h>
-
-#include "base/macro.h"
-#include "base/rng.h"
 #include "scheme/ledger.h"
+#include "test-scheme-set.h"
 
-#define PAGE UINT64_C(4096)
-#define SEC NSEC_PER_SEC
 #define LEVELS_TO_AN_HOUR 6 /* 60 s doubled so often is more */
 
 /* ---- Helpers ---- */
@@ -576,8 +569,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("scheme-ledger");
         TCase *tests = tcase_create("scheme-ledger");
-        SRunner *runner;
-        int failed;
 
         tcase_add_test(tests, empty);
         tcase_add_test(tests, rests_until_the_end_of_its_rest);
@@ -605,10 +596,5 @@ int main(void) {
         tcase_add_test(tests, is_bounded);
         tcase_add_loop_test(tests, like_a_list_of_pages, 0, 20);
         suite_add_tcase(suite, tests);
-
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? 1 : 0;
+        return run_suite(suite);
 }
