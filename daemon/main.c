@@ -9,6 +9,7 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
+#include "action/support.h"
 #include "base/error.h"
 #include "base/parse.h"
 #include "log.h"
@@ -41,8 +42,8 @@ static void help(void) {
                       "Watches which memory of running programs is in use, and answers on a varlink socket.\n\n"
                       "  -c, --config FILE       start the monitors of this YAML file (udamon.yaml(5))\n"
                       "  -s, --socket PATH       listen here instead of %s\n"
-                      "      --connection-fd N   serve this connected socket and exit when it closes; up to four times:\n"
-                      "                          the first one decides\n"
+                      "      --connection-fd N   serve this connected socket and exit when it closes; with\n"
+                      "                          several of them, when the first one does\n"
                       "      --check FILE        check a configuration: every error with line and column\n"
                       "      --simulate FILE     what the schemes of this file would have done over the snapshots on\n"
                       "                          standard input (for `udamonctl simulate`)\n"
@@ -186,6 +187,30 @@ typedef struct Daemon {
         Control *control;
 } Daemon;
 
+/* What a correct file asks for and this machine cannot do: it may be meant for another one. */
+static void note_unusable(const Config *config) {
+        RootFds roots = ROOT_FDS_NONE;
+        ActionSupport *support = NULL;
+
+        if (root_fds_open(&roots, "") < 0 || action_support_probe(&roots, &support) < 0) {
+                root_fds_close(&roots);
+                return;
+        }
+        for (size_t i = 0; i < config->n_monitors; i++)
+                for (size_t k = 0; k < config->monitors[i].n_schemes; k++) {
+                        const SchemeConfig *scheme = &config->monitors[i].schemes[k];
+                        const ActionFinding *finding = &support->actions[scheme->action];
+
+                        if (finding->usable || scheme->dry_run)
+                                continue;
+                        (void) fprintf(stderr, "%s:%u:%u: note: scheme '%s' cannot run here as this user: %s: %s\n",
+                                       arg_config, scheme->line, scheme->column, scheme->name,
+                                       action_name(scheme->action), finding->reason);
+                }
+        action_support_free(support);
+        root_fds_close(&roots);
+}
+
 /* Schemes alone, or those of a configuration's only monitor. */
 static int run_simulation(void) {
         _cleanup_(config_errors_deinit) ConfigErrors errors = {};
@@ -312,8 +337,8 @@ static void log_capabilities(const Capabilities *caps) {
                  caps->sources[caps->best].reason);
         for (size_t i = 0; i < caps->n_items; i++)
                 if (*caps->items[i].cost)
-                        log_message(arg_n_connection_fds > 0 ? LOG_DEBUG : LOG_NOTICE, "%s: %s; %s", caps->items[i].name,
-                                    caps->items[i].detail, caps->items[i].cost);
+                        log_message(arg_n_connection_fds > 0 ? LOG_DEBUG : LOG_NOTICE, "%s: %s; %s",
+                                    caps->items[i].name, caps->items[i].detail, caps->items[i].cost);
 }
 
 static int set_up_control(Daemon *d, char **ret_error) {
@@ -410,6 +435,7 @@ int main(int argc, char **argv) {
         if (arg_check) {
                 (void) printf("%s: correct, %zu monitor%s\n", arg_config, config->n_monitors,
                               config->n_monitors == 1 ? "" : "s");
+                note_unusable(config);
                 return EXIT_OK;
         }
         return run(config);

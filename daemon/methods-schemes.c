@@ -75,7 +75,7 @@ int method_get_schemes(ControlCall *call, json_t *parameters, void *userdata) {
         w = control_reply_begin(call);
         if (w) {
                 writer_string(w, "monitor", engine_config(engine)->name);
-                report_schemes(w, engine_schemes(engine));
+                report_schemes(w, engine_schemes(engine), clock_nsec(CLOCK_MONOTONIC));
         }
         return control_reply_end(call);
 }

@@ -177,9 +177,7 @@ void report_scheme(Writer *w, const char *key, const SchemeView *view) {
         writer_close(w);
 }
 
-void report_schemes(Writer *w, const SchemeSet *set) {
-        nsec_t now = clock_nsec(CLOCK_MONOTONIC);
-
+void report_schemes(Writer *w, const SchemeSet *set, nsec_t now) {
         writer_open_array(w, "schemes");
         for (size_t i = 0; i < scheme_set_count(set); i++) {
                 SchemeView view = scheme_set_view(set, i, now);

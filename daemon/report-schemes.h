@@ -8,8 +8,8 @@
 /* Writes key: {…}, a Scheme. */
 void report_scheme(Writer *writer, const char *key, const SchemeView *view);
 
-/* Writes "schemes": […]. */
-void report_schemes(Writer *writer, const SchemeSet *set);
+/* Writes "schemes": […], as of `now` on the clock that the set knows. */
+void report_schemes(Writer *writer, const SchemeSet *set, nsec_t now);
 
 /* Writes "acts": […], at most `limit` of them. */
 void report_acts(Writer *writer, const SchemeSet *set, size_t limit);

@@ -96,7 +96,7 @@ static int read_snapshot(const json_t *object, Snapshot **ret) {
         snapshot->sample = number(object, "sample_ns");
         snapshot->aggregate = number(object, "aggregate_ns");
         read_targets(targets, snapshot);
-        if (snapshot->aggregate > AGGREGATE_MAX)
+        if (snapshot->aggregate > AGGREGATE_MAX || snapshot->sequence == 0)
                 r = -EBADMSG;
         for (size_t i = 0; i < snapshot->n_regions && r == 0; i++)
                 r = read_region(json_array_get(regions, i), snapshot, i);
@@ -220,7 +220,7 @@ static int write_end(Simulation *s, FILE *out) {
         writer_begin(&w, &output, output.max);
         writer_bool(&w, "end", true);
         writer_string(&w, "monitor", s->monitor ?: "");
-        report_schemes(&w, s->set);
+        report_schemes(&w, s->set, s->last);
         r = writer_end(&w, false);
         for (const char *p; r == 0 && (p = frame_output_peek(&output, &n));) {
                 r = buffer_append(&text, p, n);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Deciding: from a snapshot to a plan. */
 #include <errno.h>
+#include <math.h>
 
 #include "base/macro.h"
 #include "monitor/ops.h"
@@ -12,6 +13,12 @@
 /* Audits read pagemap: 8 bytes for each page. */
 #define AUDITS_MAX 64
 #define AUDIT_BYTES_MAX (UINT64_C(128) << 20)
+
+/* The most common one; where huge pages are larger, borders may cut them. */
+#define HUGE_PAGE_SIZE (UINT64_C(2) << 20)
+
+/* Scores that differ less say little: a fifth of an idle time. */
+#define SCORE_ALIKE (1.0 / 512)
 
 /* Swap is not filled to the brim: the machine may need the last of it more urgently than we do. */
 #define SWAP_RESERVE (UINT64_C(4) << 20)
@@ -117,11 +124,43 @@ typedef struct Collector {
         PlanItem item; /* what all pieces of a range have in common */
 } Collector;
 
+static bool is_for_blocks(Action action) {
+        return action == ACTION_HUGEPAGE || action == ACTION_COLLAPSE || action == ACTION_NOHUGEPAGE;
+}
+
+/* Whether the order of two candidates may be given up for the sake of a huge page. */
+static bool may_join(const Collector *c, const PlanItem *last, uint64_t start) {
+        const SchemeConfig *config = &c->running->spec->config;
+
+        if (last->end != start || last->scheme != c->item.scheme || last->target != c->item.target ||
+            last->decided != c->item.decided)
+                return false;
+        return !quota_is_set(&config->quota) || is_for_blocks(config->action) ||
+               fabs(last->score - c->item.score) <= SCORE_ALIKE;
+}
+
+/* The border between two candidates moves up to that of a huge page: cut in two, it would be an edge of both, and
+ * left alone. Less than a huge page goes along with what is before it. Returns where the piece begins now: at its
+ * end where nothing is left. */
+static uint64_t move_border(const Collector *c, uint64_t start, uint64_t end) {
+        Decision *d = c->decision;
+        PlanItem *last = d->n_items > 0 ? &d->items[d->n_items - 1] : NULL;
+        uint64_t border = (start + HUGE_PAGE_SIZE - 1) / HUGE_PAGE_SIZE * HUGE_PAGE_SIZE;
+
+        if (!last || !may_join(c, last, start))
+                return start;
+        return last->end = MIN(border, end);
+}
+
 /* A free piece of a candidate (ledger_piece_t). */
 static int take_piece(void *userdata, uint64_t start, uint64_t end) {
         Collector *c = userdata;
         Decision *d = c->decision;
         PlanItem *items;
+
+        start = move_border(c, start, end);
+        if (start == end)
+                return 0;
 
         if (d->n_items == d->items_allocated) {
                 size_t allocated = d->items_allocated * 2 + 64;
@@ -223,7 +262,8 @@ static int compare_items(const void *a, const void *b) {
         return (x->start > y->start) - (x->start < y->start);
 }
 
-/* What an acting scheme plans, no later one plans in the same pass. */
+/* What an acting scheme plans, no later one plans in the same pass; also what it may not get to, for nobody knows
+ * how far what it may do will reach. */
 static int claim(Decision *d, size_t first) {
         for (size_t i = first; i < d->n_items; i++) {
                 const PlanItem *item = &d->items[i];

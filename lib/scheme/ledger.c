@@ -15,6 +15,8 @@
 
 #define LEVEL_MAX 12
 
+#define AUDIT_SPARSE 64
+
 void ledger_deinit(Ledger *ledger) {
         free(ledger->entries);
         *ledger = (Ledger) {};
@@ -260,8 +262,10 @@ size_t ledger_next_audits(Ledger *ledger, LedgerEntry *ret, size_t max, uint64_t
                 if (ledger->cursor >= ledger->n)
                         ledger->cursor = 0;
                 entry = &ledger->entries[ledger->cursor++];
-                /* what is all back already has nothing more to tell */
-                if (entry->pretended || entry->applied == 0 || entry->back >= entry->applied)
+                /* what is all back already has nothing more to tell; to look through a wide range for the few pages
+                 * that were there costs more than it tells */
+                if (entry->pretended || entry->applied == 0 || entry->back >= entry->applied ||
+                    (entry->end - entry->start) / AUDIT_SPARSE > entry->applied)
                         continue;
                 ret[n++] = *entry;
                 bytes += entry->end - entry->start;

@@ -107,6 +107,7 @@ static void inherit_quota(Running *new, const Running *old) {
         new->quota.score = old->quota.score;
         new->quota.feedback = old->quota.feedback;
         memcpy(new->quota.goals, old->quota.goals, b->n_goals * sizeof(*new->quota.goals));
+        memcpy(new->inputs, old->inputs, b->n_goals * sizeof(*new->inputs));
 }
 
 static Running *find_same(const SchemeSet *set, const SchemeConfig *config) {

@@ -111,6 +111,9 @@ static int remember(Running *running, const Plan *plan, const PlanItem *item, co
                 .left = result->left,
         };
 
+        /* what only waits for swap to be allowed again does not rest */
+        if (result->others[OUTCOME_SWAP_RATE] > entry.applied)
+                return 0;
         if (result->stopped_at <= item->start || result->others[OUTCOME_GONE] + result->others[OUTCOME_REPLACED] > 0)
                 return 0;
         /* what was planned as a dry run is no reason to hold back once it has become serious */

@@ -325,6 +325,8 @@ static void note_pages(Model *m, const Plan *plan, size_t i, const ItemResult *r
 
         if (scheme->spec->config.dry_run && !now->dry_run)
                 return; /* it is serious now: what was pretended does not count */
+        if (result->others[OUTCOME_SWAP_RATE] > (scheme->dry_run ? result->tried : result->applied))
+                return; /* it only waits */
         for (uint64_t address = plan->items[i].start; address < result->stopped_at; address += PAGE)
                 history->pages[plan->items[i].target][address / PAGE] = (PageState) { m->w.now + rest, scheme->dry_run };
 }
