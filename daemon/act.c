@@ -273,3 +273,7 @@ void acting_stop(Acting *a) {
 SchemeSet *acting_set(Acting *a) {
         return a->set;
 }
+
+nsec_t acting_cpu(const Acting *a) {
+        return a && a->worker ? worker_cpu(a->worker) : 0;
+}

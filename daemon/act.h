@@ -44,3 +44,6 @@ int acting_decide(Acting *acting, Snapshot *snapshot);
 void acting_stop(Acting *acting);
 
 SchemeSet *acting_set(Acting *acting);
+
+/* CPU time of what was done so far. */
+nsec_t acting_cpu(const Acting *acting);

@@ -11,6 +11,7 @@
 #include "base/format.h"
 #include "choose-source.h"
 #include "log.h"
+#include "pace.h"
 
 /* A map that is read in vain every second costs little; a child that is noticed late is lost. */
 #define FOLLOW_INTERVAL NSEC_PER_SEC
@@ -28,8 +29,7 @@ struct Engine {
         History *history;
         uint64_t last_sequence;
         nsec_t next_command_scan;
-        nsec_t cost; /* moving average of the CPU time that a step takes */
-        unsigned cost_steps;
+        Pace pace;
         sd_event_source *step_timer;
         sd_event_source *follow_timer;
         EngineState state;
@@ -186,57 +186,39 @@ static void take_snapshot(Engine *e) {
         }
 }
 
-/* Where a check costs time in proportion to the target, the pace follows the cost: no more than this
- * share of a CPU, however large the target is. */
-#define CPU_SHARE_MAX 0.05
-
-/* One dear step (a map that was read, a cache that was cold) is no reason. */
-#define COST_STEPS 8
-
-static nsec_t affordable_interval(const Engine *e) {
-        nsec_t least = (nsec_t) ((double) e->cost / CPU_SHARE_MAX);
-
-        return CLAMP(least, e->config.attrs.sample, NSEC_PER_MINUTE);
-}
-
-static void respect_cost(Engine *e, nsec_t cost) {
-        MonitorAttrs attrs = *monitor_attrs(e->monitor);
-        nsec_t sample;
-        char a[FORMAT_MAX], b[FORMAT_MAX];
-
-        if (e->config.attrs.sample > NSEC_PER_MINUTE)
-                return;
-        e->cost = e->cost_steps == 0 ? cost : (e->cost * (COST_STEPS - 1) + cost) / COST_STEPS;
-        if (++e->cost_steps < COST_STEPS)
-                return;
-
-        /* not for every ripple */
-        sample = affordable_interval(e);
-        if (sample <= attrs.sample + attrs.sample / 2 && sample >= attrs.sample / 3)
-                return;
-
-        attrs.sample = sample;
-        attrs.aggregate = MAX(e->config.attrs.aggregate, sample * 5);
-        attrs.update = MAX(e->config.attrs.update, attrs.aggregate);
-        attrs.goal.sample_max = MAX(attrs.goal.sample_max, sample);
-        log_notice("monitor '%s': one check of all targets takes %s of CPU: the sampling interval becomes %s",
-                   e->config.name, format_duration(a, e->cost), format_duration(b, sample));
-        monitor_set_attrs(e->monitor, &attrs);
-        e->cost_steps = 1;
-}
-
-/* Only a source whose cost must be watched pays for two looks at the CPU clock. */
+/* What a step costs is measured: two looks at the CPU clock. */
 static int step(Engine *e, nsec_t *ret_next) {
-        nsec_t cpu;
+        uint64_t samples = e->source->counters.samples;
+        nsec_t cpu = clock_cpu_nsec(CPU_TIME_THREAD);
         int r;
 
-        if (e->source->ops->page_cost)
-                return monitor_step(e->monitor, clock_nsec(CLOCK_MONOTONIC), ret_next);
-
-        cpu = clock_cpu_nsec(CPU_TIME_THREAD);
         r = monitor_step(e->monitor, clock_nsec(CLOCK_MONOTONIC), ret_next);
-        respect_cost(e, clock_cpu_nsec(CPU_TIME_THREAD) - cpu);
+        pace_spent(&e->pace, clock_cpu_nsec(CPU_TIME_THREAD) - cpu, e->source->counters.samples - samples);
         return r;
+}
+
+nsec_t engine_acting_cpu(const Engine *e) {
+        return acting_cpu(e->acting);
+}
+
+void engine_govern(Engine *e, double ratio, nsec_t elapsed) {
+        MonitorAttrs attrs = *monitor_attrs(e->monitor);
+        bool budget = e->source->ops->granularity == GRANULARITY_PAGE && streq(e->config.policy, "directed"), restart;
+        char text[FORMAT_MAX];
+
+        if (!e->step_timer || !pace_adjust(&e->pace, &e->config.attrs, budget, ratio, elapsed, &attrs, &restart))
+                return;
+        if (!restart) {
+                monitor_set_budget(e->monitor, attrs.samples_per_sec);
+                return;
+        }
+        log_info("monitor '%s': for the CPU limit the sampling interval becomes %s", e->config.name,
+                 format_duration(text, attrs.sample));
+        monitor_set_attrs(e->monitor, &attrs);
+}
+
+double engine_cpu_share(const Engine *e) {
+        return e->pace.share;
 }
 
 static int on_step(sd_event_source *s, uint64_t usec, void *userdata) {
@@ -493,6 +475,7 @@ int engine_new(const EngineHost *host, const MonitorConfig *config, const Engine
         if (!e)
                 return -ENOMEM;
         e->host = *host;
+        e->pace = PACE_INITIAL;
         e->callbacks = *callbacks;
         e->history = calloc(1, sizeof(*e->history));
 

@@ -81,5 +81,15 @@ const Monitor *engine_monitor(const Engine *engine);
 const History *engine_history(const Engine *engine);
 char *const *engine_warnings(const Engine *engine); /* NULL-terminated */
 
+/* CPU time of what its schemes did, in all. */
+nsec_t engine_acting_cpu(const Engine *engine);
+
+/* Adapts how often it looks, so that the daemon, which used `ratio` times what it may in the time `elapsed` since the
+ * last call, keeps to its limit (pace.h). */
+void engine_govern(Engine *engine, double ratio, nsec_t elapsed);
+
+/* What it used of a CPU when it was last governed; without acting. */
+double engine_cpu_share(const Engine *engine);
+
 /* When the open window will end, CLOCK_MONOTONIC. */
 nsec_t engine_next_snapshot(const Engine *engine);

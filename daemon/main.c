@@ -34,6 +34,7 @@ static const char *arg_socket;
 static int arg_connection_fds[CONNECTION_FDS_MAX];
 static size_t arg_n_connection_fds;
 static bool arg_check;
+static double arg_cpu_limit = CPU_LIMIT_DEFAULT;
 static bool arg_simulate;
 
 static void help(void) {
@@ -47,6 +48,7 @@ static void help(void) {
                       "      --check FILE        check a configuration: every error with line and column\n"
                       "      --simulate FILE     what the schemes of this file would have done over the snapshots on\n"
                       "                          standard input (for `udamonctl simulate`)\n"
+                      "      --cpu-limit SHARE   what monitoring may take of one CPU, such as 1%% or 0.2%%; or none\n"
                       "  -l, --log-level LEVEL   error, warning, notice, info (default) or debug\n"
                       "  -h, --help              this text\n"
                       "      --version           the version\n\n"
@@ -70,6 +72,17 @@ static int parse_level(const char *s) {
         return -EINVAL;
 }
 
+static int parse_cpu_limit(const char *s) {
+        double share = 0;
+
+        if (!streq(s, "none") && (parse_share(s, &share) != 0 || share < 0.0001)) {
+                log_error("--cpu-limit: '%s' is neither a share of a CPU from 0.01%% up (such as 1%%) nor none", s);
+                return -EINVAL;
+        }
+        arg_cpu_limit = share;
+        return 0;
+}
+
 static int parse_fd(const char *s) {
         uint64_t fd;
 
@@ -89,6 +102,7 @@ enum {
         OPTION_CONNECTION_FD = 256,
         OPTION_CHECK,
         OPTION_SIMULATE,
+        OPTION_CPU_LIMIT,
         OPTION_VERSION,
 };
 
@@ -107,6 +121,8 @@ static int parse_option(int option) {
                 }
                 log_set_level(parse_level(optarg));
                 return 0;
+        case OPTION_CPU_LIMIT:
+                return parse_cpu_limit(optarg);
         case OPTION_CONNECTION_FD:
                 return parse_fd(optarg);
         case OPTION_CHECK:
@@ -136,6 +152,7 @@ static int parse_arguments(int argc, char **argv) {
                 { "connection-fd", required_argument, NULL, OPTION_CONNECTION_FD },
                 { "check", required_argument, NULL, OPTION_CHECK },
                 { "simulate", required_argument, NULL, OPTION_SIMULATE },
+                { "cpu-limit", required_argument, NULL, OPTION_CPU_LIMIT },
                 { "help", no_argument, NULL, 'h' },
                 { "version", no_argument, NULL, OPTION_VERSION },
                 {},
@@ -378,7 +395,8 @@ static int set_up(Daemon *d, const Config *config, char **ret_error) {
         if (r >= 0)
                 r = capabilities_probe(&d->roots, &d->caps);
         if (r >= 0)
-                r = manager_init(&d->manager, &(EngineHost) { .event = d->event, .roots = &d->roots, .caps = d->caps });
+                r = manager_init(&d->manager, &(EngineHost) { .event = d->event, .roots = &d->roots, .caps = d->caps },
+                                 arg_cpu_limit);
         if (r < 0)
                 return r;
         log_capabilities(d->caps);

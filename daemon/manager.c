@@ -9,9 +9,57 @@
 #include "base/error.h"
 #include "log.h"
 
-int manager_init(Manager *m, const EngineHost *host) {
-        *m = (Manager) { .host = *host };
+/* ---- The CPU limit ---- */
+
+#define GOVERN_INTERVAL (2 * NSEC_PER_SEC)
+
+static nsec_t own_cpu(const Manager *m) {
+        nsec_t cpu = clock_cpu_nsec(CPU_TIME_PROCESS), acting = 0;
+
+        for (size_t i = 0; i < m->n_engines; i++)
+                acting += engine_acting_cpu(m->engines[i]);
+        return cpu - MIN(acting, cpu);
+}
+
+static void govern(Manager *m, nsec_t now) {
+        nsec_t cpu = own_cpu(m), elapsed = now - m->governed;
+        double share = (double) (cpu - MIN(m->governed_cpu, cpu)) / (double) elapsed;
+
+        /* two looks together: one alone may have an aggregation more, or less, in it */
+        m->cpu_share = m->cpu_share > 0 ? (m->cpu_share + share) / 2 : share;
+        m->governed = now;
+        m->governed_cpu = cpu;
+        for (size_t i = 0; i < m->n_engines; i++)
+                engine_govern(m->engines[i], m->cpu_share / m->cpu_limit, elapsed);
+}
+
+static int on_govern(sd_event_source *s, uint64_t usec, void *userdata) {
+        nsec_t now = clock_nsec(CLOCK_MONOTONIC);
+        Manager *m = userdata;
+        int r;
+
+        (void) usec;
+        if (now > m->governed)
+                govern(m, now);
+        r = sd_event_source_set_time(s, (now + GOVERN_INTERVAL) / NSEC_PER_USEC);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+        if (r < 0)
+                log_error("the CPU limit is not kept any more: %s", error_text(r));
+        return 0;
+}
+
+int manager_init(Manager *m, const EngineHost *host, double cpu_limit) {
+        int r;
+
+        *m = (Manager) { .host = *host, .cpu_limit = cpu_limit, .governed = clock_nsec(CLOCK_MONOTONIC) };
         m->host.support = &m->support;
+        if (cpu_limit > 0) {
+                r = sd_event_add_time_relative(host->event, &m->governor, CLOCK_MONOTONIC,
+                                               GOVERN_INTERVAL / NSEC_PER_USEC, 0, on_govern, m);
+                if (r < 0)
+                        return r;
+        }
         return subscribers_init(&m->subscribers, host->event);
 }
 
@@ -30,6 +78,7 @@ void manager_deinit(Manager *m) {
         manager_stop_acting(m);
         while (m->n_engines > 0)
                 manager_end(m, m->engines[--m->n_engines]);
+        sd_event_source_disable_unref(m->governor);
         subscribers_deinit(&m->subscribers);
         action_support_free(m->support);
 }

@@ -13,15 +13,24 @@ typedef struct Manager {
         Engine *engines[MONITORS_MAX]; /* in order of their start */
         size_t n_engines;
         Subscribers subscribers;
+
+        double cpu_limit; /* share of one CPU that monitoring may take; 0: no limit */
+        sd_event_source *governor;
+        nsec_t governed; /* when, CLOCK_MONOTONIC */
+        nsec_t governed_cpu; /* CPU time of the process without its workers then */
+        double cpu_share; /* used up to then */
 } Manager;
+
+#define CPU_LIMIT_DEFAULT 0.0
 
 enum {
         MANAGER_E_EXISTS = 16, /* beside ENGINE_E_… */
         MANAGER_E_FULL = 17,
 };
 
-/* host is copied; what it points to must outlive the manager. */
-int manager_init(Manager *manager, const EngineHost *host);
+/* host is copied; what it points to must outlive the manager. cpu_limit: the share of one CPU that monitoring may
+ * take, answering clients and waking up included, but not what schemes do (they have quotas); 0: no limit. */
+int manager_init(Manager *manager, const EngineHost *host, double cpu_limit);
 void manager_deinit(Manager *manager);
 
 /* What engines tell their owner. */

@@ -70,6 +70,8 @@ static int get_status(ControlCall *call, json_t *parameters, void *userdata) {
                         writer_string(w, "config_file", c->config_file);
                 if (c->socket)
                         writer_string(w, "socket", c->socket);
+                if (c->manager->cpu_limit > 0)
+                        writer_real(w, "cpu_limit", c->manager->cpu_limit);
                 writer_close(w);
 
                 writer_open_object(w, "runtime");
@@ -78,6 +80,8 @@ static int get_status(ControlCall *call, json_t *parameters, void *userdata) {
                 writer_uint(w, "cpu_ns", clock_cpu_nsec(CPU_TIME_PROCESS));
                 writer_uint(w, "resident_bytes", own_resident(c->manager));
                 writer_uint(w, "clients", control_n_connections(c->control));
+                if (c->manager->cpu_limit > 0)
+                        writer_real(w, "cpu_share", c->manager->cpu_share);
                 writer_open_array(w, "monitors");
                 for (size_t i = 0; i < c->manager->n_engines; i++)
                         report_monitor(w, NULL, c->manager->engines[i]);

@@ -216,6 +216,10 @@ static void report_runtime(Writer *w, const Engine *engine) {
         writer_uint(w, "regions", report_targets(w, monitor));
         writer_uint(w, "sample_ns", monitor_attrs(monitor)->sample);
         writer_uint(w, "aggregate_ns", monitor_attrs(monitor)->aggregate);
+        if (monitor_attrs(monitor)->samples_per_sec > 0)
+                writer_uint(w, "samples_per_sec", monitor_attrs(monitor)->samples_per_sec);
+        if (engine_cpu_share(engine) > 0)
+                writer_real(w, "cpu_share", engine_cpu_share(engine));
         writer_uint(w, "snapshots", counters->aggregations);
         writer_uint(w, "ticks", counters->ticks);
         writer_uint(w, "overruns", counters->overruns);

@@ -158,3 +158,12 @@ int worker_submit(Worker *w, Plan *plan) {
         (void) pthread_mutex_unlock(&w->lock);
         return 0;
 }
+
+nsec_t worker_cpu(const Worker *w) {
+        struct timespec ts = {};
+        clockid_t clock;
+
+        if (!w->has_thread || pthread_getcpuclockid(w->thread, &clock) != 0 || clock_gettime(clock, &ts) < 0)
+                return 0;
+        return (nsec_t) ts.tv_sec * NSEC_PER_SEC + (nsec_t) ts.tv_nsec;
+}

@@ -27,3 +27,6 @@ bool worker_is_busy(const Worker *worker);
 
 /* Hands over a plan; the worker must not be busy. 0, or -ENOMEM (the plan stays the caller's). */
 int worker_submit(Worker *worker, Plan *plan);
+
+/* CPU time of the thread so far; 0 where that cannot be known. */
+nsec_t worker_cpu(const Worker *worker);

@@ -55,10 +55,10 @@ bool connection_try(Connection *connection, const char *path) {
         return wire_client_connect(socket_path(path), &connection->client, NULL) == 0;
 }
 
-int connection_open_private(Connection *connection) {
+int connection_open_private(Connection *connection, const char *cpu_limit) {
         int fds[2], r;
 
-        r = private_daemon_start(fds, &connection->daemon);
+        r = private_daemon_start(cpu_limit, fds, &connection->daemon);
         if (r != 0)
                 return r;
         r = wire_client_new_fd(fds[0], &connection->client);

@@ -28,8 +28,8 @@ int connection_open(Connection *connection, const char *path);
 /* Whether anything answers there; tells nothing. */
 bool connection_try(Connection *connection, const char *path);
 
-/* Starts a daemon of our own. */
-int connection_open_private(Connection *connection);
+/* Starts a daemon of our own, with this limit (such as "1%"; NULL: its default). */
+int connection_open_private(Connection *connection, const char *cpu_limit);
 
 /* Ends the connection; a private daemon is waited for, as it ends by itself then. */
 void connection_close(Connection *connection);

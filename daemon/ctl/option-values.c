@@ -54,6 +54,16 @@ int set_time(void *field, const char *value, char **ret_error) {
         return 0;
 }
 
+int set_cpu_limit(void *field, const char *value, char **ret_error) {
+        double share;
+
+        if (!streq(value, "none") && (parse_share(value, &share) != 0 || share < 0.0001))
+                return error_setf(ret_error, -EINVAL, "'%s' is neither a share of a CPU from 0.01%% up (such as 1%%) "
+                                                      "nor none", value);
+        *(const char **) field = value;
+        return 0;
+}
+
 int set_size(void *field, const char *value, char **ret_error) {
         uint64_t size;
         int r;

@@ -7,6 +7,7 @@ int set_flag(void *field, const char *value, char **ret_error);
 int set_string(void *field, const char *value, char **ret_error);
 int set_scheme_file(void *field, const char *value, char **ret_error); /* once only */
 int set_time(void *field, const char *value, char **ret_error);
+int set_cpu_limit(void *field, const char *value, char **ret_error);
 int set_size(void *field, const char *value, char **ret_error);
 int set_count(void *field, const char *value, char **ret_error);
 int set_width(void *field, const char *value, char **ret_error);

@@ -57,6 +57,8 @@ static const Option options[] = {
           "act on what is seen: schemes as in udamon.yaml(5)" },
         { "scheme", 0, "FILE", VERB_SIMULATE, set_scheme_file, FIELD(monitor.scheme),
           "the schemes to try out, as in udamon.yaml(5)" },
+        { "cpu-limit", 0, "SHARE", VERB_RUN, set_cpu_limit, FIELD(cpu_limit),
+          "what monitoring may take of one CPU, such as 1%, or none" },
         { "seed", 0, "N", VERBS_MONITOR, set_seed, FIELD(monitor),
           "seed of the random addresses, to repeat a run" },
 

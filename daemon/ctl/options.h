@@ -128,6 +128,7 @@ typedef struct Arguments {
         bool live;
         nsec_t duration;
         nsec_t redraw;
+        const char *cpu_limit; /* of a private daemon; NULL: its default */
         bool private;
 
         /* schemes */

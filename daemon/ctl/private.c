@@ -83,10 +83,11 @@ int private_daemon_find(char *path, size_t size) {
 
 /* Runs in the child. A session of its own: the terminal's Ctrl-C is for the command, not for the
  * daemon, which ends when its connection does. */
-__attribute__((noreturn)) static void become_daemon(const char *path, int fd, int aside) {
+__attribute__((noreturn)) static void become_daemon(const char *path, const char *cpu_limit, int fd, int aside) {
         /* what it would say about its source and targets comes over the connection */
         char *argv[] = {(char *) "udamond", (char *) "--connection-fd=3", (char *) "--connection-fd=4",
-                        (char *) "--log-level=error", NULL};
+                        (char *) "--log-level=error", cpu_limit ? (char *) "--cpu-limit" : NULL,
+                        (char *) cpu_limit, NULL};
         sigset_t none;
 
         (void) setsid();
@@ -120,7 +121,7 @@ static int make_pairs(int pair[static 2], int aside[static 2]) {
         return 0;
 }
 
-int private_daemon_start(int ret_fds[static 2], pid_t *ret_pid) {
+int private_daemon_start(const char *cpu_limit, int ret_fds[static 2], pid_t *ret_pid) {
         char path[PATH_MAX];
         int pair[2], aside[2], r;
         pid_t pid;
@@ -134,7 +135,7 @@ int private_daemon_start(int ret_fds[static 2], pid_t *ret_pid) {
         (void) fflush(NULL);
         pid = fork();
         if (pid == 0)
-                become_daemon(path, pair[1], aside[1]);
+                become_daemon(path, cpu_limit, pair[1], aside[1]);
         r = -errno;
         if (pid < 0) {
                 close_pair(pair);

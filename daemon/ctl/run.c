@@ -95,7 +95,7 @@ static int start_monitor(Run *run) {
         r = command_fork(&run->command, run->args->command, run->args->json);
         if (r < 0)
                 return fail(CTL_RUN, "cannot fork: %s", error_text(r));
-        r = connection_open_private(&run->connection);
+        r = connection_open_private(&run->connection, run->args->cpu_limit);
         if (r != 0)
                 return r;
 

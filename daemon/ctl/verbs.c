@@ -26,7 +26,7 @@ int verb_check(const Arguments *args) {
         int r;
 
         if (private)
-                r = connection_open_private(&connection);
+                r = connection_open_private(&connection, NULL);
         else
                 r = connection.client ? 0 : connection_open(&connection, args->socket);
         if (r == 0)

@@ -30,6 +30,15 @@ static void print_daemon(const Screen *screen, json_t *context, json_t *runtime)
                 PLURAL(json_number(runtime, "clients")));
         print_line(screen, "socket", socket ? socket : "none (private)");
         print_line(screen, "config", config ? config : "none");
+        if (json_is_number(json_object_get(context, "cpu_limit"))) {
+                double limit = json_number_value(json_object_get(context, "cpu_limit"));
+                double share = json_number_value(json_object_get(runtime, "cpu_share"));
+                char line[128];
+
+                (void) snprintf(line, sizeof(line), "monitoring took %s of one lately; the limit is %s",
+                                format_share(a, share), format_share(b, limit));
+                print_line(screen, "CPU", line);
+        }
 }
 
 static void print_source(const Screen *screen, json_t *context) {
@@ -59,6 +68,8 @@ static void print_intervals(const Screen *screen, json_t *context, json_t *runti
                         json_number(runtime, "regions"), json_number(context, "min_regions"),
                         json_number(context, "max_regions"));
         print_line(screen, "regions", line);
+        if (json_number(context, "sample_ns") != json_number(runtime, "sample_ns") && !json_is_object(goal))
+                print_line(screen, "", "intervals are longer than asked for, to keep to what a check costs");
 }
 
 static void print_targets(const Screen *screen, json_t *runtime) {

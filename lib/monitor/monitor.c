@@ -313,6 +313,7 @@ static int publish(Monitor *m, nsec_t now) {
         snapshot->window = now - m->window_start;
         snapshot->sample = m->attrs.sample;
         snapshot->aggregate = m->attrs.aggregate;
+        snapshot->by_average = m->policy->by_average;
         for (size_t i = 0; i < m->n_targets; i++) {
                 fill_target(m, snapshot, i, first);
                 fill_regions(snapshot, first, &m->targets[i]->list, now);
@@ -421,6 +422,10 @@ void monitor_set_attrs(Monitor *m, const MonitorAttrs *attrs) {
 
         m->next_attrs = *attrs;
         m->attrs_changed = true;
+}
+
+void monitor_set_budget(Monitor *m, uint32_t samples_per_sec) {
+        m->attrs.samples_per_sec = m->next_attrs.samples_per_sec = samples_per_sec;
 }
 
 const MonitorAttrs *monitor_attrs(const Monitor *m) {

@@ -47,6 +47,9 @@ int monitor_step(Monitor *monitor, nsec_t now, nsec_t *ret_next);
 /* Swaps the attributes at the next tick; windows restart, ages stay. */
 void monitor_set_attrs(Monitor *monitor, const MonitorAttrs *attrs);
 
+/* How many samples per second a policy with a budget may take from now on. */
+void monitor_set_budget(Monitor *monitor, uint32_t samples_per_sec);
+
 /* The attributes in force (tuned intervals included). */
 const MonitorAttrs *monitor_attrs(const Monitor *monitor);
 const MonitorCounters *monitor_counters(const Monitor *monitor);

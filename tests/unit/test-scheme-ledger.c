@@ -468,6 +468,49 @@ START_TEST(forgets_targets_that_have_gone) {
 }
 END_TEST
 
+/* Acted on again, with so many pages taken this time and so many resident afterwards. */
+static void add_again(Ledger *ledger, uint64_t applied, uint64_t left, nsec_t now) {
+        LedgerEntry entry = acted(0, 100, now);
+
+        entry.applied = applied * PAGE;
+        entry.left = left * PAGE;
+        ck_assert_int_eq(ledger_add(ledger, &entry), 0);
+}
+
+static uint64_t pages_back(Ledger *ledger, uint64_t resident, nsec_t now) {
+        return ledger_audit(ledger, 1, 0, 100 * PAGE, resident * PAGE, now, true) / PAGE;
+}
+
+START_TEST(what_is_away_stays_counted) {
+        _cleanup_(ledger_deinit) Ledger ledger = {};
+
+        add(&ledger, 0, 100, 1000 * SEC);
+        /* nothing to do there any more: all of it is away */
+        add_again(&ledger, 0, 0, 1060 * SEC);
+        ck_assert_uint_eq(ledger.entries[0].applied, 100 * PAGE);
+        ck_assert_uint_eq(pages_back(&ledger, 30, 1070 * SEC), 30);
+        ck_assert_uint_eq(ledger.entries[0].level, 1);
+
+        /* 10 of the 30 are taken again, the others stay: 80 are away, and all of those may come back */
+        add_again(&ledger, 10, 20, 1200 * SEC);
+        ck_assert_uint_eq(ledger.entries[0].applied, 80 * PAGE);
+        ck_assert_uint_eq(pages_back(&ledger, 20, 1201 * SEC), 0);
+        ck_assert_uint_eq(pages_back(&ledger, 100, 1202 * SEC), 80);
+        add_again(&ledger, 0, 100, 1900 * SEC);
+        ck_assert_uint_eq(ledger.entries[0].applied, 0);
+}
+END_TEST
+
+START_TEST(what_stays_there_is_not_away) {
+        _cleanup_(ledger_deinit) Ledger ledger = {};
+
+        /* such as cold: all of it is resident */
+        add_again(&ledger, 100, 100, 1000 * SEC);
+        add_again(&ledger, 40, 100, 1060 * SEC);
+        ck_assert_uint_eq(ledger.entries[0].applied, 40 * PAGE);
+}
+END_TEST
+
 START_TEST(is_bounded) {
         _cleanup_(ledger_deinit) Ledger ledger = {};
 
@@ -593,6 +636,8 @@ int main(void) {
         tcase_add_test(tests, audits_go_round);
         tcase_add_test(tests, forgets_after_some_quiet_rests);
         tcase_add_test(tests, forgets_targets_that_have_gone);
+        tcase_add_test(tests, what_is_away_stays_counted);
+        tcase_add_test(tests, what_stays_there_is_not_away);
         tcase_add_test(tests, is_bounded);
         tcase_add_loop_test(tests, like_a_list_of_pages, 0, 20);
         suite_add_tcase(suite, tests);
