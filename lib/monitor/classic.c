@@ -71,13 +71,6 @@ static double highest_rate(const AdaptContext *context) {
         return highest;
 }
 
-static void restart_history(Region *region, double rate, double n, nsec_t since) {
-        region->rate = rate;
-        region->weight = n;
-        region->since = since;
-        region->strange = 0;
-}
-
 static void average_in(Region *region, double n) {
         double weight = region->weight * DECAY + n;
 
@@ -107,7 +100,7 @@ static void age_region(Region *region, double flat, nsec_t window_start, nsec_t 
 
         if (distance > MAX(flat, Z_CERTAIN * error) ||
             (distance > MAX(flat, Z_STRANGE * error) && ++region->strange >= 2)) {
-                restart_history(region, rate, n, window_start);
+                merge_restart_history(region, rate, n, window_start);
                 return;
         }
         if (distance <= MAX(flat, Z_STRANGE * error))
@@ -116,7 +109,7 @@ static void age_region(Region *region, double flat, nsec_t window_start, nsec_t 
         average_in(region, n);
         /* what is left of the last access has faded to less than half a hit: it is idle, since that access */
         if (region->hits == 0 && region->rate > 0 && region->rate * region->weight < 0.5)
-                restart_history(region, 0, region->weight, region->last_hit);
+                merge_restart_history(region, 0, region->weight, region->last_hit);
 }
 
 static int classic_merge(AdaptContext *context) {

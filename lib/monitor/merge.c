@@ -11,6 +11,13 @@ double merge_difference_error(double rate1, double n1, double rate2, double n2) 
         return sqrt(p * (1 - p) * (1 / n1 + 1 / n2));
 }
 
+void merge_restart_history(Region *region, double rate, double n, nsec_t since) {
+        region->rate = rate;
+        region->weight = n;
+        region->since = since;
+        region->strange = 0;
+}
+
 static bool ages_are_near(const Region *a, const Region *b, const AdaptContext *context) {
         nsec_t x = context->now - MIN(a->since, context->now), y = context->now - MIN(b->since, context->now);
 

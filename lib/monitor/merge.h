@@ -12,6 +12,9 @@
  * same. One access more and one less are added, so that "never seen" is not "impossible". */
 double merge_difference_error(double rate1, double n1, double rate2, double n2);
 
+/* A region's rate has changed: its average begins anew, and its age. */
+void merge_restart_history(Region *region, double rate, double n, nsec_t since);
+
 /* Whether two neighbours are accessed alike: both idle or both not, of rates that differ by no more than `flat` or
  * MERGE_Z standard errors, and of ages that are near. Regions without any sample are like each other. */
 bool merge_alike(const Region *a, const Region *b, double flat, const AdaptContext *context);

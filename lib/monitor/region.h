@@ -11,6 +11,14 @@
 
 #define REGION_PARTS 4
 
+/* What a region is asked for (policy `directed`). */
+typedef enum RegionSearch {
+        SEARCH_CELL,    /* its rate */
+        SEARCH_SPOT,    /* likewise, the block around a surprise */
+        SEARCH_OUTWARD, /* a gap beside what is accessed: does that reach to its far end? */
+        SEARCH_INWARD,  /* a gap between what is accessed and what is idle: where in it is the boundary? */
+} RegionSearch;
+
 typedef struct Region {
         uint64_t start;
         uint64_t end;
@@ -31,10 +39,11 @@ typedef struct Region {
         uint8_t strange; /* windows in a row that deviated from `rate` */
 
         /* of the policy `directed` */
-        bool gallop;          /* the boundary at `start` still moves outward */
-        uint64_t uncertainty; /* how far the boundary at `start` may be off, in bytes; 0: as exact as it gets */
-        uint32_t need;        /* a cell of a search: so many probes decide it; 0: it is none */
-        uint32_t probes;      /* so far */
+        RegionSearch search;
+        bool hot_left;       /* of a gap: what is accessed lies to its left */
+        uint64_t edge;       /* of a gap: the access farthest from there, as a boundary; 0: none so far */
+        uint32_t need;       /* under search: so many probes decide; 0: it is not */
+        uint32_t probes;     /* so far; where nothing is searched: misses in a row */
         uint32_t probe_hits;
         float part_samples[REGION_PARTS]; /* moving sums by quarter of the region: do its parts differ? */
         float part_hits[REGION_PARTS];
@@ -49,6 +58,14 @@ typedef struct RegionList {
 
 static inline uint64_t region_size(const Region *region) {
         return region->end - region->start;
+}
+
+static inline bool region_is_idle(const Region *region) {
+        return region->rate == 0;
+}
+
+static inline bool region_touches(const Region *left, const Region *right) {
+        return left->end == right->start;
 }
 
 void region_list_deinit(RegionList *list);

@@ -73,7 +73,7 @@ void snapshot_estimate(Snapshot *snapshot) {
                         set.untrackable += size;
                         continue;
                 }
-                if (region->samples == 0) {
+                if (region->samples == 0 || (snapshot->by_average && region->weight >= 1)) {
                         /* not asked in this window: as it was before */
                         n = region->weight;
                         hits = region->rate * n;

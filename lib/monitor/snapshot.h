@@ -64,6 +64,7 @@ typedef struct Snapshot {
         nsec_t window;     /* its real length */
         nsec_t sample;     /* sampling interval during the window */
         nsec_t aggregate;  /* configured length of the window */
+        bool by_average;   /* the policy ends averages where rates change: they say more than one window does */
         WorkingSet working_set;
         SnapshotTarget *targets;
         size_t n_targets;

@@ -28,6 +28,7 @@ typedef struct Target {
         size_t n_samples;
         size_t n_checked; /* of the last check: their verdicts are still in `samples` */
         size_t samples_allocated;
+        uint64_t walk; /* of the policy `directed`: where its exploration is, in 2^-64 of the whole */
 } Target;
 
 /* Takes over the space (also on failure). */

@@ -2,7 +2,9 @@
 /* A simulated world. */
 #include "world.h"
 
+#include <errno.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #include "base/error.h"
@@ -21,6 +23,56 @@ static void must(int r, const char *what, const char *why) {
         abort();
 }
 
+/* The operations are part of their world. */
+static World *world_of(const Source *source) {
+        return (World *) ((char *) source->ops - offsetof(World, ops));
+}
+
+static int world_map(Source *source, Space *space, AddressMap **ret) {
+        _cleanup_(address_map_unrefp) AddressMap *all = NULL, *map = NULL;
+        const World *world = world_of(source);
+        int r;
+
+        r = world->real->map(source, space, &all);
+        if (r != 0)
+                return r;
+        map = address_map_new();
+        if (!map)
+                return -ENOMEM;
+        for (size_t i = 0; i < all->n_mappings; i++) {
+                const Mapping *mapping = &all->mappings[i];
+
+                if (world->is_mapped && !world->is_mapped(world, i))
+                        continue;
+                r = address_map_add(map, mapping->start, mapping->end, &all->names[mapping->name], mapping->flags);
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(map);
+        return 0;
+}
+
+static SpaceSize world_size(Source *source, Space *space) {
+        _cleanup_(address_map_unrefp) AddressMap *map = NULL;
+
+        must(world_map(source, space, &map), "map", NULL);
+        return (SpaceSize) { .mapped = map->bytes, .resident = map->bytes };
+}
+
+static int world_check(Source *source, Space *space, Sample *samples, size_t n) {
+        World *world = world_of(source);
+        int r;
+
+        r = world->real->check(source, space, samples, n);
+        for (size_t i = 0; r == 0 && i < n; i++) {
+                if (world->miss > 0)
+                        samples[i].hits = samples[i].hits > 0 && rng_unit(&world->rng) >= world->miss;
+                if (world->untrackable > 0 && samples[i].addr >= world->untrackable)
+                        samples[i].trials = samples[i].hits = 0;
+        }
+        return r;
+}
+
 void world_init(World *world, const char *pattern, const MonitorAttrs *attrs, const AdaptPolicy *policy,
                 uint64_t seed) {
         _cleanup_free_ char *error = NULL;
@@ -35,6 +87,13 @@ void world_init(World *world, const char *pattern, const MonitorAttrs *attrs, co
         must(r, "pattern", error);
         sim_source_set_clock(world->source, world_clock, world);
         sim_source_set_seed(world->source, seed ^ 0x5eed);
+        world->real = world->source->ops;
+        world->ops = *world->real;
+        world->ops.map = world_map;
+        world->ops.size = world_size;
+        world->ops.check = world_check;
+        world->source->ops = &world->ops;
+        rng_init(&world->rng, seed ^ 0x715);
         must(monitor_new(attrs, policy, world->source, seed, world->now, &world->monitor), "monitor", NULL);
         must(world->source->ops->attach(world->source, 1, &space), "attach", NULL);
         must(monitor_add_target(world->monitor, 1, "sim", space, &world->target), "target", NULL);
@@ -66,6 +125,10 @@ void world_run(World *world, nsec_t duration) {
         world->now = end;
 }
 
+nsec_t world_age(const World *world) {
+        return world->now - WORLD_START;
+}
+
 static nsec_t middle(const Snapshot *snapshot) {
         return snapshot->time - snapshot->window / 2 - WORLD_START;
 }
@@ -74,16 +137,25 @@ uint64_t world_truth(const World *world, const Snapshot *snapshot) {
         return sim_source_truth(world->source, middle(snapshot));
 }
 
-/* Counts pages on a grid fine enough for every pattern in use. */
-static void count_region(const World *world, const SnapshotRegion *region, nsec_t at, double theta, double *both,
-                         double *hot) {
+static bool is_called_hot(const Snapshot *snapshot, const SnapshotRegion *region, double theta) {
+        if (snapshot->by_average)
+                return region->rate >= theta;
+        return region->samples > 0 && (double) region->hits >= theta * (double) region->samples;
+}
+
+/* Looks at pages on a grid fine enough for every pattern in use: 1 in 131072 of the whole or 1 MiB. */
+static void count_region(const World *world, const Snapshot *snapshot, const SnapshotRegion *region, nsec_t at,
+                         double theta, double *both, double *hot, double *truth) {
         uint64_t size = region->end - region->start, step = MAX(size / 512 / 4096 * 4096, UINT64_C(4096));
-        bool called = region->samples > 0 && (double) region->hits >= theta * (double) region->samples;
+        uint64_t finest = MAX(snapshot->working_set.total >> 17, UINT64_C(1) << 20) / 4096 * 4096;
+        bool called = is_called_hot(snapshot, region, theta);
 
+        step = MIN(step, finest);
         for (uint64_t addr = region->start; addr < region->end; addr += step) {
-                double part = (double) MIN(step, region->end - addr);
+                double part = (double) MIN(step, region->end - addr), share = sim_source_share(world->source, addr, at);
 
-                if (sim_source_share(world->source, addr, at) < theta)
+                *truth += part * share;
+                if (share < theta)
                         continue;
                 *hot += part;
                 if (called)
@@ -91,22 +163,32 @@ static void count_region(const World *world, const SnapshotRegion *region, nsec_
         }
 }
 
-Score world_score(const World *world, const Snapshot *snapshot, double theta) {
-        double both = 0, hot = 0, called = 0, truth = (double) world_truth(world, snapshot);
+static Score score_at(const World *world, const Snapshot *snapshot, double theta, nsec_t at) {
+        double both = 0, hot = 0, called = 0, truth = 0;
         Score score = {};
 
         for (size_t i = 0; i < snapshot->n_regions; i++) {
                 const SnapshotRegion *region = &snapshot->regions[i];
 
-                count_region(world, region, middle(snapshot), theta, &both, &hot);
-                if (region->samples > 0 && (double) region->hits >= theta * (double) region->samples)
+                count_region(world, snapshot, region, at, theta, &both, &hot, &truth);
+                if (is_called_hot(snapshot, region, theta))
                         called += (double) (region->end - region->start);
         }
 
+        if (!world->is_mapped)
+                truth = (double) sim_source_truth(world->source, at); /* exactly */
         score.precision = called > 0 ? both / called : 1;
         score.recall = hot > 0 ? both / hot : 1;
         if (score.precision + score.recall > 0)
                 score.f1 = 2 * score.precision * score.recall / (score.precision + score.recall);
         score.wss_error = truth > 0 ? fabs((double) snapshot->working_set.bytes - truth) / truth : 0;
         return score;
+}
+
+Score world_score(const World *world, const Snapshot *snapshot, double theta) {
+        return score_at(world, snapshot, theta, middle(snapshot));
+}
+
+Score world_score_at_end(const World *world, const Snapshot *snapshot, double theta) {
+        return score_at(world, snapshot, theta, snapshot->time - WORLD_START - 1);
 }

@@ -6,13 +6,24 @@
 #include "monitor/monitor.h"
 #include "probe/sim.h"
 
-typedef struct World {
+typedef struct World World;
+
+struct World {
         nsec_t now;
         nsec_t next;
         Source *source;
         Monitor *monitor;
         uint64_t target;
-} World;
+
+        SourceOps ops;         /* those of the source, with what follows put in between */
+        const SourceOps *real; /* the source's own */
+        Rng rng;
+
+        double miss; /* the probability that an access goes unseen, as those that hit the TLB do */
+        uint64_t untrackable; /* no verdict about pages from this address on; 0: all have one */
+        /* whether an area of the pattern is mapped now; NULL: all are, always */
+        bool (*is_mapped)(const World *world, size_t area);
+};
 
 /* Aborts on failure: a test's world must exist. */
 void world_init(World *world, const char *pattern, const MonitorAttrs *attrs, const AdaptPolicy *policy,
@@ -25,11 +36,14 @@ const Snapshot *world_next_snapshot(World *world);
 /* Lets time pass. */
 void world_run(World *world, nsec_t duration);
 
+/* The time since the world began. */
+nsec_t world_age(const World *world);
+
 /* What would truly be found accessed in the middle of the snapshot's window, in bytes. */
 uint64_t world_truth(const World *world, const Snapshot *snapshot);
 
 /* How well the regions' rates separate hot (true share >= theta) from the rest, by bytes. A region is
- * called hot where its window's rate is >= theta. */
+ * called hot where its rate is >= theta: its moving average's under a policy that rests on that, else its window's. */
 typedef struct Score {
         double precision;
         double recall;
@@ -37,4 +51,6 @@ typedef struct Score {
         double wss_error; /* |estimate - truth| / truth */
 } Score;
 
+/* Against the truth in the middle of the snapshot's window, or at its end. */
 Score world_score(const World *world, const Snapshot *snapshot, double theta);
+Score world_score_at_end(const World *world, const Snapshot *snapshot, double theta);

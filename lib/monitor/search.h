@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Searches of the policy `directed`: how far does reach what was found? */
+#pragma once
+
+#include "monitor/adapt.h"
+
+/* The policy's state. */
+typedef struct SearchState {
+        bool busy;    /* a quarter of a tick or more is under search */
+        double quiet; /* samples explored since something new was found */
+} SearchState;
+
+#define SEARCH_DECAY 0.7     /* of averages, per window */
+/* The samples that an average remembers at least, however many windows they take. */
+#define SEARCH_WEIGHT_KEPT 1024.0
+#define SEARCH_Z_STRANGE 3.5 /* standard errors beyond which a rate has changed, if it does so twice */
+
+/* The block around a surprise, and the probes that tell its rate. */
+#define SEARCH_SPOT_SIZE (16 * PAGE_SIZE_MIN)
+#define SEARCH_SPOT_NEED 24
+
+/* Idle memory in which so many samples, and this share of them, found an access is accessed as a whole. */
+#define SEARCH_DENSE_HITS 8
+#define SEARCH_DENSE_SHARE 0.05
+bool search_is_dense(double hits, double n);
+
+/* -ln of the probability that memory of a region's rate, known from so many samples, shows no access to one of them;
+ * the rate is lowered by so many standard errors first. */
+double search_miss_log(const Region *region, double lowered);
+
+/* The probes that tell idle memory from memory that is accessed as this region is. */
+uint32_t search_need(const AdaptContext *context, const Region *region);
+
+/* Begins to ask; need 0 ends it. */
+void search_ask(Region *region, RegionSearch search, uint32_t need);
+
+/* How many probes of a region under search come next, and from where. */
+size_t search_next_probes(const Region *region);
+void search_slice(const Region *region, uint64_t *ret_start, uint64_t *ret_end);
+
+/* What the last windows said of all quarters together; takes so much of it, evenly. */
+void search_recent(const Region *region, double *ret_hits, double *ret_n);
+void search_set_recent(Region *region, double hits, double n);
+
+/* Moves the average on by so many samples. */
+void search_average_in(Region *region, double hits, double n);
+
+/* Cuts region i at addr, if that lies inside: both parts know what the whole knew, each for its share. -ENOMEM. */
+int search_split(RegionList *list, size_t i, uint64_t addr);
+
+bool search_has_room(const AdaptContext *context, size_t n);
+
+/* A surprise: the block around it is asked. -ENOMEM. */
+int search_follow(const AdaptContext *context, RegionList *list, uint64_t addr);
+
+/* Looks on both sides of region i, which is accessed, how far that goes on. -ENOMEM. */
+int search_open_gaps(const AdaptContext *context, RegionList *list, size_t i, uint64_t size);
+
+/* Draws the conclusions from what has been answered. *ret_pending: the probes that are still needed. How many searches
+ * were answered, or -ENOMEM. */
+int search_conclude(const AdaptContext *context, RegionList *list, double *ret_pending);
