@@ -122,8 +122,25 @@ static void drop_oldest(Ledger *ledger) {
         remove_at(ledger, oldest);
 }
 
+/* Bytes that an older entry took, of the range of a newer one, and that have not come back. */
+static uint64_t still_away(const LedgerEntry *old, const LedgerEntry *new) {
+        LedgerEntry part = part_of(old, MAX(old->start, new->start), MIN(old->end, new->end));
+
+        if (old->address_space != new->address_space || old->pretended || new->pretended)
+                return 0;
+        return part.applied - MIN(part.back, part.applied);
+}
+
+/* What was taken before and was found away when it was acted on again may come back as well as what was taken now. */
+static void carry_over(LedgerEntry *new, uint64_t away) {
+        uint64_t size = new->end - new->start, absent = size - MIN(new->left, size);
+
+        new->applied += MIN(away, absent - MIN(new->applied, absent));
+}
+
 int ledger_add(Ledger *ledger, const LedgerEntry *entry) {
         LedgerEntry new = *entry;
+        uint64_t away = 0;
         uint32_t level = 0;
         size_t i;
         int r;
@@ -141,9 +158,11 @@ int ledger_add(Ledger *ledger, const LedgerEntry *entry) {
 
                 /* what came back keeps its level; each quiet rest takes one off */
                 level = MAX(level, old->came_back || old->level == 0 ? old->level : old->level - 1);
+                away += still_away(old, &new);
                 i = cut_out(ledger, i, new.start, new.end);
         }
 
+        carry_over(&new, away);
         new.level = level;
         new.came_back = false;
         new.back = new.returned = 0;

@@ -282,6 +282,7 @@ static void note_ranges(const struct iovec *ranges, size_t n) {
 
         for (size_t i = 0; i < n; i++) {
                 bytes += ranges[i].iov_len;
+                fake_act.widest = MAX(fake_act.widest, ranges[i].iov_len);
                 fake_act.ragged += (uintptr_t) ranges[i].iov_base % 4096 != 0 || ranges[i].iov_len % 4096 != 0 ||
                                    ranges[i].iov_len == 0;
         }

@@ -48,6 +48,7 @@ typedef struct FakeAct {
         unsigned reads[FAKE_PAGES];
         unsigned cuts;    /* huge pages that had to be split because a range held only part of them */
         unsigned faults;  /* absent pages that were read */
+        size_t widest;    /* range, in bytes */
         unsigned crossed; /* ranges that lay in more than one mapping */
         unsigned ragged;  /* ranges that are not whole pages */
         size_t longest;   /* elements in one call */

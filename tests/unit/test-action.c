@@ -96,6 +96,18 @@ START_TEST(willneed_wants_what_is_away) {
 }
 END_TEST
 
+START_TEST(willneed_goes_in_pieces) {
+        const FakeVma vmas[] = { { 0, 800, "/data" } };
+        const ItemResult *r;
+
+        /* more than the kernel reads ahead per range it would leave without a word */
+        fake_vmas(vmas, 1);
+        r = run_one(ACTION_WILLNEED, 0, 800);
+        ck_assert_uint_eq(r->tried, 800 * PAGE);
+        ck_assert_uint_eq(fake_act.widest, 32 * PAGE);
+}
+END_TEST
+
 START_TEST(lru_prio_reads_twice) {
         const ItemResult *r;
 
@@ -499,6 +511,7 @@ int main(void) {
         tcase_add_test(cases, shared_pages_are_left_alone);
         tcase_add_test(cases, cold_is_accepted_not_moved);
         tcase_add_test(cases, willneed_wants_what_is_away);
+        tcase_add_test(cases, willneed_goes_in_pieces);
         tcase_add_test(cases, lru_prio_reads_twice);
         tcase_add_test(cases, collapse_makes_blocks);
         tcase_add_test(cases, collapse_leaves_empty_blocks);
