@@ -354,7 +354,7 @@ static const SchemaChoice source_choices[] = {
 
 static const SchemaChoice policy_choices[] = {
         { "classic", "DAMON's algorithm: merge by access rate, split at random.", NULL },
-        { "directed", NULL, "the policy is not supported by this version" },
+        { "directed", "A budget of samples goes where it changes the answer; surprises are followed at once.", NULL },
         {},
 };
 
@@ -403,6 +403,14 @@ static const SchemaField monitor_fields[] = {
           .map = &nr_regions_map,
           .unset = "as below",
           .doc = "Bounds on the number of regions." },
+        { .key = "samples_per_sec",
+          .type = SCHEMA_U32,
+          .offset = offsetof(MonitorConfig, attrs.samples_per_sec),
+          .min = 1,
+          .max = 1000000,
+          .word = "auto",
+          .doc = "The budget of the policy directed, over all targets: at most so many samples per second. "
+                 "With auto, 2600, or what the daemon's CPU limit pays for." },
         { .key = "max_region_size",
           .type = SCHEMA_SIZE,
           .offset = offsetof(MonitorConfig, attrs.max_region_size),

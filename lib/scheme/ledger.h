@@ -36,8 +36,8 @@ typedef struct Ledger {
 void ledger_deinit(Ledger *ledger);
 
 /* Takes an entry down; where it overlaps older ones they shrink, and what they knew about coming back is
- * inherited, and so is what they took and what is still away (see left). rest_until, level, came_back, back and returned are set here. With the ledger full the entry
- * that would have been forgotten first goes. 0 or -ENOMEM. */
+ * inherited, and so is what they took and what is still away (see left). rest_until, level, came_back, back and
+ * returned are set here. With the ledger full the entry that would have been forgotten first goes. 0 or -ENOMEM. */
 int ledger_add(Ledger *ledger, const LedgerEntry *entry);
 
 typedef int (*ledger_piece_t)(void *userdata, uint64_t start, uint64_t end);

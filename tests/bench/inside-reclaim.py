@@ -116,8 +116,13 @@ class Udamon(inside.Udamon):
     runtime = self.ask('GetSchemes')['schemes'][0]['runtime']
     return {k: v for k, v in runtime.items() if k != 'goals'} | {'goal': (runtime.get('goals') or [None])[0]}
 
+  def threads(self):
+    """CPU time of each thread (ns): the first samples, decides and answers; the others act."""
+    base = f'/proc/{self.pid}/task'
+    return {int(tid): int(get(f'{base}/{tid}/schedstat').split()[0]) for tid in os.listdir(base)}
+
   def end(self):
-    figures = {'status': self.call('status'), 'schemes': self.call('schemes')}
+    figures = {'status': self.call('status'), 'schemes': self.call('schemes'), 'threads': self.threads()}
     self.peer.close()
     self.daemon.terminate()
     return figures | {'daemon': self.daemon.wait()}
