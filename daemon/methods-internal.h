@@ -12,8 +12,8 @@ int methods_find_monitor(const Manager *manager, ControlCall *call, const json_t
 /* Sends ConfigInvalid. file may be NULL. */
 int methods_config_invalid(ControlCall *call, const char *file, const ConfigErrors *errors);
 
-/* Sends ActionUnavailable. */
-int methods_action_unavailable(ControlCall *call, const SchemeConfig *scheme, const char *reason);
+/* Sends ActionUnavailable, about the one of these schemes that the reason is about (act.h, acting_check()). */
+int methods_action_unavailable(ControlCall *call, const SchemeConfig *schemes, size_t n, const char *reason);
 
 /* methods-schemes.c */
 extern const Field methods_log_fields[];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The methods about schemes and the configuration. */
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/error.h"
 #include "log.h"
@@ -43,10 +44,33 @@ int methods_config_invalid(ControlCall *call, const char *file, const ConfigErro
         return control_error(call, UDAMON_ERROR("ConfigInvalid"), parameters);
 }
 
-int methods_action_unavailable(ControlCall *call, const SchemeConfig *scheme, const char *reason) {
+/* The reason begins with what the error's other parameters say. */
+static const char *behind(const char *text, const char *prefix) {
+        size_t n = strlen(prefix);
+
+        return strncmp(text, prefix, n) == 0 ? text + n : NULL;
+}
+
+int methods_action_unavailable(ControlCall *call, const SchemeConfig *schemes, size_t n, const char *reason) {
+        const char *name = "", *action = "", *rest = reason ?: "";
+        char prefix[256];
+
+        for (size_t i = 0; i < n; i++) {
+                const char *text;
+
+                (void) snprintf(prefix, sizeof(prefix), "scheme '%s': ", schemes[i].name);
+                text = behind(rest, prefix);
+                if (!text)
+                        continue;
+                name = schemes[i].name;
+                action = action_name(schemes[i].action);
+                (void) snprintf(prefix, sizeof(prefix), "%s cannot be done here: ", action);
+                rest = behind(text, prefix) ?: text;
+                break;
+        }
         return control_error(call, UDAMON_ERROR("ActionUnavailable"),
-                             json_pack("{s:o,s:s,s:o}", "scheme", varlink_string(scheme->name), "action",
-                                       action_name(scheme->action), "reason", varlink_string(reason ?: "")));
+                             json_pack("{s:o,s:s,s:o}", "scheme", varlink_string(name), "action", action, "reason",
+                                       varlink_string(rest)));
 }
 
 static int no_such_scheme(ControlCall *call, const Engine *engine, const char *name) {
@@ -129,7 +153,7 @@ static int change_scheme(ControlCall *call, Engine *engine, size_t i, const char
         if (r == 0)
                 r = put_scheme(engine, i, &changed, &reason);
         if (r == ENGINE_E_ACTION)
-                return methods_action_unavailable(call, &changed, reason);
+                return methods_action_unavailable(call, &changed, 1, reason);
         if (r < 0)
                 return r;
 

@@ -99,9 +99,11 @@ static int get_capabilities(ControlCall *call, json_t *parameters, void *userdat
         if (!methods_allowed(c, call, ACCESS_READ))
                 return control_error_denied(call);
 
+        if (!c->manager->support)
+                (void) action_support_probe(c->manager->host.roots, &c->manager->support);
         w = control_reply_begin(call);
         if (w)
-                report_capabilities(w, c->manager->host.caps);
+                report_capabilities(w, c->manager->host.caps, c->manager->support);
         return control_reply_end(call);
 }
 
@@ -122,7 +124,7 @@ static json_t *target_text(const MonitorConfig *config) {
 static int start_error(ControlCall *call, const MonitorConfig *config, int r, const char *reason) {
         switch (r) {
         case ENGINE_E_ACTION:
-                return methods_action_unavailable(call, &config->schemes[0], reason);
+                return methods_action_unavailable(call, config->schemes, config->n_schemes, reason);
         case MANAGER_E_EXISTS:
                 return control_error(call, UDAMON_ERROR("MonitorExists"), json_pack("{s:s}", "name", config->name));
         case MANAGER_E_FULL:

@@ -256,7 +256,19 @@ void report_history(Writer *w, const Engine *engine) {
         writer_close(w);
 }
 
-void report_capabilities(Writer *w, const Capabilities *caps) {
+static void report_actions(Writer *w, const ActionSupport *support) {
+        writer_open_array(w, "actions");
+        for (Action action = 0; action < _ACTION_MAX; action++) {
+                writer_open_object(w, NULL);
+                writer_string(w, "name", action_name(action));
+                writer_bool(w, "usable", support->actions[action].usable);
+                writer_string(w, "reason", support->actions[action].reason);
+                writer_close(w);
+        }
+        writer_close(w);
+}
+
+void report_capabilities(Writer *w, const Capabilities *caps, const ActionSupport *support) {
         writer_string(w, "kernel", caps->kernel);
         writer_string(w, "source", source_kind_name(caps->best));
         writer_string(w, "source_reason", caps->sources[caps->best].reason);
@@ -271,6 +283,8 @@ void report_capabilities(Writer *w, const Capabilities *caps) {
         }
         writer_close(w);
 
+        if (support)
+                report_actions(w, support);
         writer_open_array(w, "capabilities");
         for (size_t i = 0; i < caps->n_items; i++) {
                 writer_open_object(w, NULL);

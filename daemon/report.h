@@ -21,5 +21,5 @@ void report_monitor(Writer *writer, const char *key, const Engine *engine);
 /* Writes "monitor" and "points". */
 void report_history(Writer *writer, const Engine *engine);
 
-/* Writes the parameters of GetCapabilities' reply. */
-void report_capabilities(Writer *writer, const Capabilities *caps);
+/* Writes the parameters of GetCapabilities' reply. support may be NULL: not known. */
+void report_capabilities(Writer *writer, const Capabilities *caps, const ActionSupport *support);

@@ -26,6 +26,16 @@ static void print_finding(const Screen *screen, const char *state, const char *n
         print_wrapped(screen, detail, 28);
 }
 
+static void print_reports(const Screen *screen, const char *title, json_t *reports) {
+        json_t *item;
+        size_t i;
+
+        (void) fprintf(screen->out, "\n%s\n", title);
+        json_array_foreach(reports, i, item) print_finding(
+                screen, json_is_true(json_object_get(item, "usable")) ? "usable" : "missing",
+                text(item, "name"), text(item, "reason"));
+}
+
 int view_check(const Screen *screen, json_t *capabilities, bool private) {
         json_t *sources = json_object_get(capabilities, "sources"), *item;
         json_t *findings = json_object_get(capabilities, "capabilities");
@@ -40,10 +50,9 @@ int view_check(const Screen *screen, json_t *capabilities, bool private) {
         (void) fprintf(screen->out, "'auto' takes the source %s:\n    ",
                        text(capabilities, "source"));
         print_wrapped(screen, text(capabilities, "source_reason"), 4);
-        (void) fputs("\nsources\n", screen->out);
-        json_array_foreach(sources, i, item) print_finding(
-                screen, json_is_true(json_object_get(item, "usable")) ? "usable" : "missing",
-                text(item, "name"), text(item, "reason"));
+        print_reports(screen, "sources", sources);
+        if (json_is_array(json_object_get(capabilities, "actions")))
+                print_reports(screen, "actions of schemes", json_object_get(capabilities, "actions"));
         (void) fputs("\ncapabilities\n", screen->out);
         json_array_foreach(findings, i, item) {
                 print_finding(screen, text(item, "state"), text(item, "name"),
