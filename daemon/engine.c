@@ -212,9 +212,13 @@ void engine_govern(Engine *e, double ratio, nsec_t elapsed) {
                 monitor_set_budget(e->monitor, attrs.samples_per_sec);
                 return;
         }
-        log_info("monitor '%s': for the CPU limit the sampling interval becomes %s", e->config.name,
+        log_info("monitor '%s': to keep to the CPU limit the sampling interval becomes %s", e->config.name,
                  format_duration(text, attrs.sample));
         monitor_set_attrs(e->monitor, &attrs);
+}
+
+double engine_spent(const Engine *e, nsec_t elapsed) {
+        return (double) e->pace.cpu / (double) MAX(elapsed, (nsec_t) 1);
 }
 
 double engine_cpu_share(const Engine *e) {

@@ -88,6 +88,9 @@ nsec_t engine_acting_cpu(const Engine *engine);
  * last call, keeps to its limit (pace.h). */
 void engine_govern(Engine *engine, double ratio, nsec_t elapsed);
 
+/* The share of a CPU that its steps took in the time `elapsed` since the last call of engine_govern(). */
+double engine_spent(const Engine *engine, nsec_t elapsed);
+
 /* What it used of a CPU when it was last governed; without acting. */
 double engine_cpu_share(const Engine *engine);
 

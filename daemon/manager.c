@@ -13,6 +13,10 @@
 
 #define GOVERN_INTERVAL (2 * NSEC_PER_SEC)
 
+/* Without a limit: a source whose checks cost time in proportion to the target is limited all the same, however
+ * large the target is. */
+#define BULK_LIMIT 0.05
+
 static nsec_t own_cpu(const Manager *m) {
         nsec_t cpu = clock_cpu_nsec(CPU_TIME_PROCESS), acting = 0;
 
@@ -29,24 +33,41 @@ static void govern(Manager *m, nsec_t now) {
         m->cpu_share = m->cpu_share > 0 ? (m->cpu_share + share) / 2 : share;
         m->governed = now;
         m->governed_cpu = cpu;
-        for (size_t i = 0; i < m->n_engines; i++)
-                engine_govern(m->engines[i], m->cpu_share / m->cpu_limit, elapsed);
+        for (size_t i = 0; i < m->n_engines; i++) {
+                if (m->cpu_limit > 0)
+                        engine_govern(m->engines[i], m->cpu_share / m->cpu_limit, elapsed);
+                else if (!engine_source(m->engines[i])->ops->page_cost)
+                        engine_govern(m->engines[i], engine_spent(m->engines[i], elapsed) / BULK_LIMIT, elapsed);
+        }
 }
 
 static int on_govern(sd_event_source *s, uint64_t usec, void *userdata) {
         nsec_t now = clock_nsec(CLOCK_MONOTONIC);
         Manager *m = userdata;
-        int r;
 
+        (void) s;
         (void) usec;
         if (now > m->governed)
                 govern(m, now);
-        r = sd_event_source_set_time(s, (now + GOVERN_INTERVAL) / NSEC_PER_USEC);
+        if (m->n_engines > 0)
+                manager_watch(m);
+        return 0;
+}
+
+void manager_watch(Manager *m) {
+        nsec_t now = clock_nsec(CLOCK_MONOTONIC);
+        int r;
+
+        if (now > m->governed + 2 * GOVERN_INTERVAL) {
+                /* nothing was watched until now */
+                m->governed = now;
+                m->governed_cpu = own_cpu(m);
+        }
+        r = sd_event_source_set_time(m->governor, (m->governed + GOVERN_INTERVAL) / NSEC_PER_USEC);
         if (r >= 0)
-                r = sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+                r = sd_event_source_set_enabled(m->governor, SD_EVENT_ONESHOT);
         if (r < 0)
                 log_error("the CPU limit is not kept any more: %s", error_text(r));
-        return 0;
 }
 
 int manager_init(Manager *m, const EngineHost *host, double cpu_limit) {
@@ -54,12 +75,11 @@ int manager_init(Manager *m, const EngineHost *host, double cpu_limit) {
 
         *m = (Manager) { .host = *host, .cpu_limit = cpu_limit, .governed = clock_nsec(CLOCK_MONOTONIC) };
         m->host.support = &m->support;
-        if (cpu_limit > 0) {
-                r = sd_event_add_time_relative(host->event, &m->governor, CLOCK_MONOTONIC,
-                                               GOVERN_INTERVAL / NSEC_PER_USEC, 0, on_govern, m);
-                if (r < 0)
-                        return r;
-        }
+        r = sd_event_add_time(host->event, &m->governor, CLOCK_MONOTONIC, 0, 0, on_govern, m);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(m->governor, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
         return subscribers_init(&m->subscribers, host->event);
 }
 
@@ -159,6 +179,7 @@ int manager_start(Manager *m, MonitorConfig *config, Engine **ret, char **ret_er
                 return r;
 
         m->engines[m->n_engines++] = engine;
+        manager_watch(m);
         *ret = engine;
         return 0;
 }

@@ -43,6 +43,9 @@ void manager_stop_acting(Manager *manager);
  * ENGINE_E_… or -errno, with the reason. */
 int manager_start(Manager *manager, MonitorConfig *config, Engine **ret, char **ret_error);
 
+/* An engine was added: what it costs is watched from now on. */
+void manager_watch(Manager *manager);
+
 /* Ends an engine that is (or was) one of the manager's, and the streams of its snapshots. */
 void manager_end(Manager *manager, Engine *engine);
 

@@ -111,6 +111,7 @@ static void replace(Manager *m, Step *step, ReloadReport *report) {
         note(report, step->old ? RELOAD_CHANGED : RELOAD_STARTED, step->config->name);
         if (!step->old) {
                 m->engines[m->n_engines++] = step->new;
+                manager_watch(m);
                 return;
         }
         for (size_t i = 0; i < m->n_engines; i++)
