@@ -90,9 +90,7 @@ int method_get_schemes(ControlCall *call, json_t *parameters, void *userdata) {
         Writer *w;
         int r;
 
-        if (!methods_allowed(c, call, ACCESS_READ))
-                return control_error_denied(call);
-        r = methods_find_monitor(c->manager, call, parameters, &engine);
+        r = methods_begin(c, call, parameters, ACCESS_READ, &engine);
         if (!engine)
                 return r;
 
@@ -111,13 +109,11 @@ int method_get_scheme_log(ControlCall *call, json_t *parameters, void *userdata)
         Writer *w;
         int r;
 
-        if (!methods_allowed(c, call, ACCESS_READ))
-                return control_error_denied(call);
-        if (limit < 0)
-                return control_error_invalid(call, "limit");
-        r = methods_find_monitor(c->manager, call, parameters, &engine);
+        r = methods_begin(c, call, parameters, ACCESS_READ, &engine);
         if (!engine)
                 return r;
+        if (limit < 0)
+                return control_error_invalid(call, "limit");
 
         w = control_reply_begin(call);
         if (w) {
@@ -175,9 +171,7 @@ int method_set_scheme(ControlCall *call, json_t *parameters, void *userdata) {
         Engine *engine;
         int r;
 
-        if (!methods_allowed(c, call, ACCESS_ADMIN))
-                return control_error_denied(call);
-        r = methods_find_monitor(c->manager, call, parameters, &engine);
+        r = methods_begin(c, call, parameters, ACCESS_ADMIN, &engine);
         if (!engine)
                 return r;
         r = scheme_set_find(engine_schemes(engine), scheme);
@@ -193,13 +187,11 @@ int method_set_goal_input(ControlCall *call, json_t *parameters, void *userdata)
         Engine *engine;
         int r;
 
-        if (!methods_allowed(c, call, ACCESS_ADMIN))
-                return control_error_denied(call);
-        if (!(value >= 0))
-                return control_error_invalid(call, "value");
-        r = methods_find_monitor(c->manager, call, parameters, &engine);
+        r = methods_begin(c, call, parameters, ACCESS_ADMIN, &engine);
         if (!engine)
                 return r;
+        if (!(value >= 0))
+                return control_error_invalid(call, "value");
         r = scheme_set_input(engine_schemes(engine), scheme, value);
         if (r == -ENOENT)
                 return no_such_scheme(call, engine, scheme);

@@ -29,7 +29,7 @@ static int no_such_monitor(ControlCall *call, const Manager *manager, const char
                              json_pack("{s:s,s:o}", "name", name, "monitors", monitor_names(manager)));
 }
 
-int methods_find_monitor(const Manager *manager, ControlCall *call, const json_t *parameters, Engine **ret) {
+static int find_monitor(const Manager *manager, ControlCall *call, const json_t *parameters, Engine **ret) {
         const char *name = field_string(parameters, "name", NULL);
 
         *ret = NULL;
@@ -44,6 +44,13 @@ int methods_find_monitor(const Manager *manager, ControlCall *call, const json_t
                                      json_pack("{s:o}", "monitors", monitor_names(manager)));
         *ret = manager->engines[0];
         return 0;
+}
+
+int methods_begin(const MethodsContext *c, ControlCall *call, const json_t *parameters, AccessClass class,
+                  Engine **ret) {
+        *ret = NULL;
+        return methods_allowed(c, call, class) ? find_monitor(c->manager, call, parameters, ret)
+                                               : control_error_denied(call);
 }
 
 static uint64_t own_resident(const Manager *manager) {
@@ -209,9 +216,7 @@ static int get_snapshot(ControlCall *call, json_t *parameters, void *userdata) {
         Engine *engine;
         int r;
 
-        if (!methods_allowed(c, call, ACCESS_READ))
-                return control_error_denied(call);
-        r = methods_find_monitor(c->manager, call, parameters, &engine);
+        r = methods_begin(c, call, parameters, ACCESS_READ, &engine);
         if (!engine)
                 return r;
 
@@ -235,9 +240,7 @@ static int get_history(ControlCall *call, json_t *parameters, void *userdata) {
         Writer *w;
         int r;
 
-        if (!methods_allowed(c, call, ACCESS_READ))
-                return control_error_denied(call);
-        r = methods_find_monitor(c->manager, call, parameters, &engine);
+        r = methods_begin(c, call, parameters, ACCESS_READ, &engine);
         if (!engine)
                 return r;
 
