@@ -67,6 +67,7 @@ static int read_region(const json_t *from, Snapshot *snapshot, size_t i) {
                 .hits = number(from, "hits"),
                 .untrackable = number(from, "untrackable"),
                 .rate = json_number_value(json_object_get(from, "rate")),
+                .weight = (double) number(from, "samples"), /* at least */
                 .age = number(from, "age_ns"),
                 .newest = NSEC_INFINITY, /* recordings do not tell */
         };

@@ -184,7 +184,8 @@ static bool strings_equal(const char *a, const char *b) {
 
 static bool patterns_equal(const AccessPattern *a, const AccessPattern *b) {
         return a->size_min == b->size_min && a->size_max == b->size_max && a->rate_min == b->rate_min &&
-               a->rate_max == b->rate_max && a->age_min == b->age_min && a->age_max == b->age_max;
+               a->rate_max == b->rate_max && a->age_min == b->age_min && a->age_max == b->age_max &&
+               a->confidence == b->confidence;
 }
 
 static bool goals_equal(const GoalConfig *a, const GoalConfig *b) {

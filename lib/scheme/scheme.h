@@ -45,6 +45,7 @@ typedef struct AccessPattern {
         double rate_max;
         nsec_t age_min;
         nsec_t age_max; /* NSEC_INFINITY: no limit */
+        double confidence; /* how sure the rate must be, 0.5 to below 1; 0: as sure as it happens to be */
 } AccessPattern;
 
 /* What a goal is measured by. Each comes with the unit of its target. In the order of the configuration's

@@ -60,6 +60,8 @@ static int check_pattern(const AccessPattern *pattern, char **ret_error) {
                 return error_setf(ret_error, -EINVAL,
                                   "access_pattern: access_rate: the minimum (%s) is above the maximum (%s)",
                                   format_share(a, pattern->rate_min), format_share(b, pattern->rate_max));
+        if (pattern->confidence != 0 && !(pattern->confidence >= 0.5 && pattern->confidence <= 0.9999))
+                return error_setf(ret_error, -EINVAL, "access_pattern: confidence must lie between 50%% and 99.99%%");
         if (pattern->age_min > pattern->age_max)
                 return error_setf(ret_error, -EINVAL,
                                   "access_pattern: age: the minimum (%s) is above the maximum (%s)",

@@ -119,6 +119,7 @@ START_TEST(config_equality) {
         DIFFERS(pattern.size_max, 1);
         DIFFERS(pattern.rate_min, 0.5);
         DIFFERS(pattern.rate_max, 0.5);
+        DIFFERS(pattern.confidence, 0.95);
         DIFFERS(pattern.age_min, 1);
         DIFFERS(pattern.age_max, 1);
         DIFFERS(apply_interval, 1);
@@ -211,6 +212,8 @@ CHANGE(rate_high, c->pattern.rate_max = 1.5)
 CHANGE(rate_low, c->pattern.rate_min = -0.5)
 CHANGE(rate_nan, c->pattern.rate_min = NAN)
 CHANGE(age_order, (c->pattern.age_min = 2 * SEC, c->pattern.age_max = SEC))
+CHANGE(confidence_low, c->pattern.confidence = 0.2)
+CHANGE(confidence_one, c->pattern.confidence = 1)
 CHANGE(bounds_equal, (c->pattern.size_min = c->pattern.size_max = 4096, c->pattern.rate_max = 0))
 CHANGE(size_alone, (drop_goals(c), c->quota.time = 0, c->quota.reset_interval = 0))
 CHANGE(time_alone, (drop_goals(c), c->quota.size = 0, c->quota.reset_interval = 0))
@@ -278,6 +281,8 @@ static const Rule rules[] = {
         { size_order, "access_pattern: sz: the minimum (8KiB) is above the maximum (4KiB)" },
         { rate_order, "access_pattern: access_rate: the minimum (50%) is above the maximum (25%)" },
         { rate_high, "access_pattern: access_rate must lie between 0% and 100%" },
+        { confidence_low, "access_pattern: confidence must lie between 50% and 99.99%" },
+        { confidence_one, "access_pattern: confidence must lie between 50% and 99.99%" },
         { rate_low, "access_pattern: access_rate must lie between 0% and 100%" },
         { rate_nan, "access_pattern: access_rate must lie between 0% and 100%" },
         { age_order, "access_pattern: age: the minimum (2s) is above the maximum (1s)" },
@@ -407,6 +412,35 @@ START_TEST(pattern_idle_and_unknown) {
 }
 END_TEST
 
+/* Wilson's upper bound for 0 of n at one-sided 95 % is 2.706 / (n + 2.706): 5 % at 51.4 samples. */
+START_TEST(pattern_confidence) {
+        AccessPattern idle = { 0, UINT64_MAX, 0, 0, 0, NSEC_INFINITY, 0.95 };
+        AccessPattern hot = { 0, UINT64_MAX, 0.5, 1, 0, NSEC_INFINITY, 0.95 };
+        SnapshotRegion r = { .end = 4096, .samples = 20, .age = SEC, .newest = SEC };
+
+        r.weight = 0;
+        ck_assert(!pattern_matches(&idle, &r));
+        r.weight = 51;
+        ck_assert(!pattern_matches(&idle, &r));
+        r.weight = 52;
+        ck_assert(pattern_matches(&idle, &r));
+        idle.confidence = 0.99; /* 5.412: 102.8 */
+        ck_assert(!pattern_matches(&idle, &r));
+        r.weight = 103;
+        ck_assert(pattern_matches(&idle, &r));
+
+        /* half of few samples may be much less than half */
+        r.rate = 0.5;
+        r.weight = 20;
+        ck_assert(!pattern_matches(&hot, &r));
+        r.weight = 1000;
+        ck_assert(pattern_matches(&hot, &r));
+        r.rate = 0.9;
+        r.weight = 10;
+        ck_assert(pattern_matches(&hot, &r));
+}
+END_TEST
+
 /* ---- Score ---- */
 
 static SnapshotRegion region_of(uint64_t size, double rate, nsec_t age) {
@@ -505,6 +539,7 @@ int main(void) {
         tcase_add_loop_test(tests, config_rules, 0, (int) ELEMENTSOF(rules));
         tcase_add_test(tests, pattern_closed_intervals);
         tcase_add_test(tests, pattern_idle_and_unknown);
+        tcase_add_test(tests, pattern_confidence);
         tcase_add_test(tests, score_formula);
         tcase_add_loop_test(tests, score_properties, 0, 5);
         tcase_add_test(tests, watermark_hysteresis);
