@@ -121,7 +121,8 @@ static uint64_t swap_allowance(const Decision *d, Running *running, nsec_t inter
 typedef struct Collector {
         Decision *decision;
         Running *running;
-        PlanItem item; /* what all pieces of a range have in common */
+        nsec_t patience; /* idle for less, memory of the target is left alone */
+        PlanItem item;   /* what all pieces of a range have in common */
 } Collector;
 
 static bool is_for_blocks(Action action) {
@@ -205,7 +206,7 @@ static int collect_region(Collector *c, const SnapshotTarget *target, const Snap
                 c->running->stats.matched_regions++;
         for (size_t i = 0; i < n_pieces; i++) {
                 c->running->stats.matched += pieces[i].end - pieces[i].start;
-                if (config->action == ACTION_STAT)
+                if (config->action == ACTION_STAT || region_certain_age(region) < c->patience)
                         continue;
                 c->item.decided = pieces[i].decided;
                 r = ledger_visit_free(&c->running->ledger, target->id, pieces[i].start, pieces[i].end,
@@ -237,6 +238,7 @@ static int collect(Decision *d, Running *running) {
                 if (config->action != ACTION_STAT && !may_act_on(d, running, i))
                         continue;
                 c.item.target = (uint32_t) i;
+                c.patience = running_backs_off(running) ? ledger_patience(&running->ledger, target->id, d->now) : 0;
                 for (size_t k = target->first_region; k < target->first_region + target->n_regions; k++) {
                         const SnapshotRegion *region = &d->snapshot->regions[k];
 
@@ -332,6 +334,7 @@ static int decide_scheme(Decision *d, Running *running) {
         if (r < 0 || d->n_items == first)
                 return r;
 
+        running->quota.wanted = true;
         if (quota_is_set(&config->quota))
                 qsort(&d->items[first], d->n_items - first, sizeof(*d->items), compare_items);
         limit_scheme(d, running, to);

@@ -3,6 +3,7 @@
 #include "scheme/ledger.h"
 
 #include <errno.h>
+#include <math.h>
 
 #include "base/macro.h"
 
@@ -14,6 +15,14 @@
 #define MEMORY_RESTS 3
 
 #define LEVEL_MAX 12
+
+/* Bytes that say nothing yet about the rest of a target, whatever becomes of them. */
+#define LITTLE 0x1p20
+
+/* Half of it back: four times as long. With 4, which spares a program that sweeps its arrays more, a goal of pressure
+ * is not reached where much of what pressure comes from must come back (tests/bench/psi). */
+#define PATIENCE_POWER 2.0
+#define PATIENCE_MAX 64.0
 
 #define AUDIT_SPARSE 64
 
@@ -290,6 +299,32 @@ size_t ledger_next_audits(Ledger *ledger, LedgerEntry *ret, size_t max, uint64_t
                 bytes += entry->end - entry->start;
         }
         return n;
+}
+
+/* Whether it says something about what comes back: it has, or it had as long a time for it as it was idle before. */
+static bool is_telling(const LedgerEntry *entry, nsec_t now) {
+        return !entry->pretended && (entry->came_back || now - MIN(entry->acted, now) >= entry->rest);
+}
+
+nsec_t ledger_patience(const Ledger *ledger, uint64_t target, nsec_t now) {
+        double applied = LITTLE, back = 0, share, factor;
+        nsec_t rest = 0;
+
+        for (size_t i = find_first(ledger, target, 0); i < ledger->n && ledger->entries[i].target == target; i++) {
+                const LedgerEntry *entry = &ledger->entries[i];
+
+                if (!is_telling(entry, now))
+                        continue;
+                applied += (double) entry->applied;
+                back += (double) MIN(MAX(entry->back, entry->returned), entry->applied);
+                rest = MAX(rest, entry->rest);
+        }
+
+        share = back / applied;
+        if (share < CAME_BACK_SHARE)
+                return 0;
+        factor = fmin(pow(1 - share, -PATIENCE_POWER), PATIENCE_MAX);
+        return (nsec_t) fmin((double) rest * factor, (double) MAX(LEDGER_REST_MAX, rest));
 }
 
 void ledger_drop_pretended(Ledger *ledger) {

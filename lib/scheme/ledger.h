@@ -59,6 +59,11 @@ uint64_t ledger_audit(Ledger *ledger, uint64_t target, uint64_t start, uint64_t 
 /* The next entries to audit, round robin, up to so many and so many bytes. Returns how many. */
 size_t ledger_next_audits(Ledger *ledger, LedgerEntry *ret, size_t max, uint64_t bytes_max);
 
+/* How long memory of a target must have been idle, beyond what is asked of it otherwise, for what came back teaches
+ * about the rest of the target, too: rest / (1 - share)^2, where `share` of what was taken long enough ago to have
+ * come back did come back. 0 where that is less than a tenth; at most 64 rests. */
+nsec_t ledger_patience(const Ledger *ledger, uint64_t target, nsec_t now);
+
 /* Forgets what was only pretended to be done. */
 void ledger_drop_pretended(Ledger *ledger);
 

@@ -15,7 +15,7 @@
 /* More than any window can hold, and still exact arithmetic. Also stands for "no limit". */
 #define TUNED_MAX 0x1p60
 
-/* Below that the quota grows even where it is not used: huge pages must fit in. */
+/* Below that the quota grows even where hardly any of it is used: huge pages must fit in. */
 #define UNUSED_MAX ((double) (UINT64_C(4) << 20))
 
 #define FACTOR_MIN 0.5
@@ -99,7 +99,8 @@ static double top_of(const QuotaState *state, const QuotaConfig *config) {
 
 /* Whether the quota was what limited the window that is being closed. */
 static bool was_used(const QuotaState *state) {
-        return state->full || state->tuned < UNUSED_MAX || (double) state->charged >= state->tuned / 2;
+        return state->full || (state->wanted && state->tuned < UNUSED_MAX) ||
+               (double) state->charged >= state->tuned / 2;
 }
 
 /* The score has crossed the target: the step was too long. The crossing itself tells by how much. */
@@ -197,7 +198,7 @@ void quota_advance(QuotaState *state, const QuotaConfig *config, nsec_t now, goa
         state->started = true;
         state->charged = 0;
         state->charged_time = 0;
-        state->full = false;
+        state->full = state->wanted = false;
         set_effective(state, config);
 }
 
@@ -240,6 +241,7 @@ void quota_charge(QuotaState *state, const QuotaConfig *config, uint64_t tried, 
                 return;
         state->charged = add_capped(state->charged, charge);
         state->charged_time = add_capped(state->charged_time, time);
+        state->wanted |= tried > 0;
         if (quota_bytes_left(state, config) < PAGE_SIZE_MIN || quota_time_left(state, config) == 0)
                 state->full = true;
 }

@@ -29,6 +29,7 @@ typedef struct QuotaState {
         uint64_t charged;      /* bytes, in this window */
         nsec_t charged_time;
         bool full;             /* something had to wait in this window: set when it is used up, and by callers */
+        bool wanted;           /* there was something to do in this window: set when it is charged, and by callers */
         uint64_t exceeds;      /* windows that ended full */
 
         double tuned;          /* bytes per window that the goals allow; only with goals */
@@ -78,8 +79,8 @@ void goal_update(GoalState *state, const GoalConfig *config, nsec_t interval, ns
  *  - After a step of a tenth or more the next score is not judged while it is on the side that it was on: it may
  *    still be that of the setting before. (If windows were missed since, it is judged.)
  *  - No wind-up: it grows only where the quota was what limited. The closed window must have been full or at
- *    least half used, or the quota be less than 4 MiB (that actions by huge page are possible at all); and a
- *    time quota bounds `tuned` to twice what fits into it.
+ *    least half used; or there was something to do and the quota is less than 4 MiB (that actions by huge page are
+ *    possible at all). And a time quota bounds `tuned` to twice what fits into it.
  * tests/sim/test-quota.c has the plants that this was chosen by.
  *
  * temporal: nothing from a score of 1 on, else all that size and time allow.

@@ -298,6 +298,7 @@ def main():
   parser.add_argument('--build', default='build/bench')
   parser.add_argument('--intervals', default='')
   parser.add_argument('--options', default='')
+  parser.add_argument('--cpu-limit', default='')
   parser.add_argument('--seed', type=int, default=1)
   parser.add_argument('--scheme', type=json.loads, default={}, help='idle_ms, time_ms, bytes, reset_ms, stall_us')
   parser.add_argument('--slow', type=float, default=1, help='seconds between readings of the system')

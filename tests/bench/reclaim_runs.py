@@ -55,8 +55,8 @@ def run_guest(args, share, name, tool, scheme, command, options):
            str(options['zram']), '--thp', 'never', '--timeout', str(TIMEOUT), '--share', share, '--']
   words = [sys.executable, os.path.join(HERE, 'inside-reclaim.py'), '--tool', tool.kind, '--build', args.build,
            '--seed', str(args.seed), '--out', f'/share/{name}', f'--intervals={tool.intervals}',
-           f'--options={args.options}', '--page-cache', str(options['page_cache']), '--maps', str(options['maps']),
-           '--scheme', json.dumps(asdict(scheme) if scheme else {}), '--', *command]
+           f'--options={args.options}', f'--cpu-limit={args.cpu_limit}', '--page-cache', str(options['page_cache']),
+           '--maps', str(options['maps']), '--scheme', json.dumps(asdict(scheme) if scheme else {}), '--', *command]
   done = subprocess.run(guest + words, cwd=TOP, stdin=subprocess.DEVNULL, capture_output=True, text=True)
   if done.returncode != 0:
     raise RuntimeError(f'{name}: exit status {done.returncode}\n{done.stderr}')
@@ -175,8 +175,9 @@ def cell(values, metric, factor, form):
 
 def add_arguments(parser):
   parser.add_argument('--json', action='store_true', help='rows of figures on standard output, no table')
-  parser.add_argument('--quick', action='store_true', help='shorter, and fewer runs')
+  parser.add_argument('--quick', action='store_true', help='fewer, or shorter, runs')
   parser.add_argument('--options', default='', help='more options of udamonctl start, as one word')
+  parser.add_argument('--cpu-limit', default='', metavar='SHARE', help='of udamond (default: its own)')
   parser.add_argument('--seed', type=int, default=1)
   parser.add_argument('--guests', type=int, default=min(2, os.cpu_count() or 1), help='at a time (default: 2)')
   parser.add_argument('--build', default='build/bench', help='build directory (default: build/bench)')

@@ -345,15 +345,22 @@ START_TEST(consist_starts) {
 }
 END_TEST
 
-/* A quota that is not used does not grow beyond what lets huge pages in. */
+/* A quota that is not used does not grow beyond what lets huge pages in; and not at all with nothing to do. */
 START_TEST(consist_without_use) {
         QuotaConfig config = tuned_config(1);
         Readings readings = { goals, { 0 }, 0 };
         QuotaState state;
+        uint64_t start;
 
         state_init(&state, &config);
-        for (unsigned i = 0; i < 100; i++)
+        start = quota_bytes_left(&state, &config);
+        for (unsigned i = 0; i < 50; i++)
                 quota_advance(&state, &config, i * SEC, read_value, &readings);
+        ck_assert_uint_eq(quota_bytes_left(&state, &config), start);
+        for (unsigned i = 50; i < 100; i++) {
+                quota_advance(&state, &config, i * SEC, read_value, &readings);
+                state.wanted = true;
+        }
         ck_assert_uint_eq(quota_bytes_left(&state, &config), 4 * MIB);
         state.full = true; /* something had to wait, though little was charged */
         quota_advance(&state, &config, 100 * SEC, read_value, &readings);
