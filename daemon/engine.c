@@ -201,12 +201,23 @@ nsec_t engine_acting_cpu(const Engine *e) {
         return acting_cpu(e->acting);
 }
 
+static bool has_budget(const Engine *e) {
+        return e->source->ops->granularity == GRANULARITY_PAGE && streq(e->config.policy, "directed");
+}
+
+bool engine_limit(Engine *e, nsec_t elapsed) {
+        if (!has_budget(e) || e->pace.budget > 0)
+                return false;
+        engine_govern(e, 1, elapsed);
+        return true;
+}
+
 void engine_govern(Engine *e, double ratio, nsec_t elapsed) {
         MonitorAttrs attrs = *monitor_attrs(e->monitor);
-        bool budget = e->source->ops->granularity == GRANULARITY_PAGE && streq(e->config.policy, "directed"), restart;
+        bool restart;
         char text[FORMAT_MAX];
 
-        if (!e->step_timer || !pace_adjust(&e->pace, &e->config.attrs, budget, ratio, elapsed, &attrs, &restart))
+        if (!e->step_timer || !pace_adjust(&e->pace, &e->config.attrs, has_budget(e), ratio, elapsed, &attrs, &restart))
                 return;
         if (!restart) {
                 monitor_set_budget(e->monitor, attrs.samples_per_sec);

@@ -84,6 +84,9 @@ char *const *engine_warnings(const Engine *engine); /* NULL-terminated */
 /* CPU time of what its schemes did, in all. */
 nsec_t engine_acting_cpu(const Engine *engine);
 
+/* There is a limit: a budget that has not been set yet begins low. Whether that was done now. */
+bool engine_limit(Engine *engine, nsec_t elapsed);
+
 /* Adapts how often it looks, so that the daemon, which used `ratio` times what it may in the time `elapsed` since the
  * last call, keeps to its limit (pace.h). */
 void engine_govern(Engine *engine, double ratio, nsec_t elapsed);

@@ -56,9 +56,13 @@ static int on_govern(sd_event_source *s, uint64_t usec, void *userdata) {
 
 void manager_watch(Manager *m) {
         nsec_t now = clock_nsec(CLOCK_MONOTONIC);
+        bool begins = now > m->governed + 2 * GOVERN_INTERVAL;
         int r;
 
-        if (now > m->governed + 2 * GOVERN_INTERVAL) {
+        /* what it took to start is not what monitoring takes */
+        for (size_t i = 0; i < m->n_engines && m->cpu_limit > 0; i++)
+                begins = engine_limit(m->engines[i], GOVERN_INTERVAL) || begins;
+        if (begins) {
                 /* nothing was watched until now */
                 m->governed = now;
                 m->governed_cpu = own_cpu(m);

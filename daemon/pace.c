@@ -9,6 +9,8 @@
 /* At most so much at a time, down and up. */
 #define FACTOR_MIN 0.25
 #define FACTOR_MAX 1.5
+#define FACTOR_FAR 3.0 /* of a budget, where less than LITTLE of the limit is used */
+#define LITTLE 0.3
 
 /* A budget that is hardly used says nothing about what more would cost. */
 #define USED_SHARE 0.8
@@ -40,7 +42,7 @@ static bool set_budget(Pace *pace, MonitorAttrs *attrs, const MonitorAttrs *aske
         if (pace->budget <= 0)
                 pace->budget = MAX(used, BUDGET_FIRST);
         if (ratio > 1 || used >= USED_SHARE * pace->budget)
-                pace->budget *= CLAMP(1 / ratio, FACTOR_MIN, FACTOR_MAX);
+                pace->budget *= CLAMP(1 / ratio, FACTOR_MIN, ratio < LITTLE ? FACTOR_FAR : FACTOR_MAX);
         pace->budget = CLAMP(pace->budget, BUDGET_MIN, most);
 
         attrs->samples_per_sec = (uint32_t) ceil(pace->budget);

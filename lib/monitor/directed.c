@@ -34,9 +34,10 @@
 
 /* After a run of misses as improbable as exp(-SUSPECT_LOG), memory is a suspect. */
 #define SUSPECT_LOG 5.3 /* 0.5 % */
-#define SUSPECT_TIMES 3 /* so many times the probes decide */
+#define SUSPECT_TIMES 1 /* so many times the probes decide */
 
 #define SURPRISES_MAX 256
+#define SUDDEN_HITS 2
 #define PENDING_TICKS 4 /* no more is under search at a time than so many ticks can decide */
 
 #define RECENT_KEPT 200.0 /* the samples that the quarters remember at least, however many windows they take */
@@ -250,19 +251,38 @@ typedef struct Verdicts {
         uint64_t first_hit; /* an address; 0: none */
 } Verdicts;
 
+/* Several accesses at once, where there were hardly any. */
+static bool is_sudden(const Verdicts *tick, double hits, double n) {
+        double rate = (double) tick->hits / tick->n;
+
+        return tick->hits >= SUDDEN_HITS && n > tick->n &&
+               rate - hits / n > Z_CERTAIN * merge_difference_error(rate, tick->n, hits / n, n);
+}
+
 /* Idle memory was accessed. Whether that is to be followed now: with few samples, the next ticks will tell better
  * whether it was accessed as a whole. */
 static bool is_surprise(Region *region, const Verdicts *tick) {
         double hits, n;
 
-        if (search_is_dense(tick->hits, tick->n))
-                search_set_recent(region, tick->hits, tick->n); /* what was before is over */
         search_recent(region, &hits, &n);
+        if (search_is_dense(tick->hits, tick->n) || is_sudden(tick, hits - tick->hits, n - tick->n)) {
+                search_set_recent(region, tick->hits, tick->n); /* what was before is over */
+                search_recent(region, &hits, &n);
+        }
+        if (tick->n >= 2 && n < SEARCH_PLAIN_HITS)
+                return false; /* the next ticks will tell */
         return tick->n < 2 || search_is_dense(hits, n) || hits <= SEARCH_DENSE_SHARE * (n + region->weight);
+}
+
+/* A change is seen between two samples: in the middle, on average. */
+static nsec_t between(const Region *region, nsec_t now) {
+        return region->asked > 0 && region->asked < now ? now - (now - region->asked) / 2 : now;
 }
 
 /* Misses in a row are counted in `probes` where nothing is asked. */
 static void watch_for_silence(const AdaptContext *context, Region *region, const Verdicts *tick) {
+        if (tick->hits == 0 && tick->n > 0 && region->probes == 0)
+                region->met = between(region, context->now);
         region->probes = tick->hits > 0 ? 0 : region->probes + tick->n;
         if (search_miss_log(region, 0) * region->probes > SUSPECT_LOG && region->rate >= SEARCH_DENSE_SHARE)
                 search_ask(region, SEARCH_CELL, SUSPECT_TIMES * search_need(context, region));
@@ -315,9 +335,16 @@ static size_t tally(const AdaptContext *context, Target *target, uint64_t *surpr
                         region->probe_hits += tick.hits;
                 } else if (!region_is_idle(region)) {
                         watch_for_silence(context, region, &tick);
-                } else if (tick.hits > 0 && n < SURPRISES_MAX && is_surprise(region, &tick)) {
-                        surprises[n++] = tick.first_hit;
+                } else if (tick.hits > 0) {
+                        if (!search_is_lately(context, region)) {
+                                region->met = between(region, context->now);
+                                search_set_recent(region, tick.hits, tick.n); /* what was before is over, perhaps */
+                        }
+                        if (n < SURPRISES_MAX && is_surprise(region, &tick))
+                                surprises[n++] = tick.first_hit;
                 }
+                if (tick.n > 0)
+                        region->asked = context->now;
                 if (tick.hits > 0)
                         region->last_hit = context->now;
         }
@@ -444,6 +471,9 @@ static void age_region(const AdaptContext *context, Region *region) {
                 region->weight = n;
                 return;
         }
+
+        if (region->since > context->window_start)
+                return; /* the window's counts are partly of what was before */
 
         if (n >= WINDOW_SAMPLES || recent_n < n || region_is_idle(region)) {
                 recent_hits = hits;

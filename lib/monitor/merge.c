@@ -12,6 +12,8 @@ double merge_difference_error(double rate1, double n1, double rate2, double n2) 
 }
 
 void merge_restart_history(Region *region, double rate, double n, nsec_t since) {
+        if (since > region->since || region->rate != rate)
+                region->before = region->rate;
         region->rate = rate;
         region->weight = n;
         region->since = since;

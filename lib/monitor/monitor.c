@@ -293,6 +293,7 @@ static void fill_regions(Snapshot *snapshot, size_t first, const RegionList *lis
                         .untrackable = region->untrackable,
                         .rate = region->rate,
                         .weight = region->weight,
+                        .before = region->before,
                         .age = now - MIN(region->since, now),
                         .newest = now - MIN(region->born, now),
                 };

@@ -91,6 +91,7 @@ void region_absorb(Region *left, const Region *right) {
         left->hits += right->hits;
         left->untrackable += right->untrackable;
         left->rate = left->rate * share + right->rate * (1 - share);
+        left->before = left->before * share + right->before * (1 - share);
         left->weight += right->weight;
         left->since = weighted_time(left->since, right->since, share);
         left->born = MAX(left->born, right->born);

@@ -34,11 +34,14 @@ typedef struct Region {
         double weight;
 
         nsec_t since;    /* when the region took up the rate that it has */
+        double before;   /* the rate that it had until then */
         nsec_t born;     /* when the youngest memory in it was first seen: merging never makes memory older */
         nsec_t last_hit; /* end of the last window in which an access was seen; at first: its birth */
         uint8_t strange; /* windows in a row that deviated from `rate` */
 
         /* of the policy `directed` */
+        nsec_t asked;        /* when it was last sampled */
+        nsec_t met;          /* about when accesses began (idle memory), or ended (other), as seen lately */
         RegionSearch search;
         bool hot_left;       /* of a gap: what is accessed lies to its left */
         uint64_t edge;       /* of a gap: the access farthest from there, as a boundary; 0: none so far */

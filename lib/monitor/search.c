@@ -18,6 +18,8 @@
 #define NEED_MIN 3
 #define NEED_MAX 128
 
+#define SPOT_STAGE 8 /* probes of a spot at a time: if all of the first are hits, that is enough */
+
 #define GALLOP 4
 #define REACH 16     /* how far beyond its size a search will get by itself */
 #define EDGE_PART 64 /* a gap is closed at this part of what it bounds */
@@ -43,7 +45,9 @@ uint32_t search_need(const AdaptContext *context, const Region *region) {
 size_t search_next_probes(const Region *region) {
         size_t left = region->need - MIN(region->probes, region->need);
 
-        return region->search <= SEARCH_SPOT ? left : MIN(left, (size_t) (region->need + 1) / 2);
+        if (region->search == SEARCH_SPOT)
+                return MIN(left, (size_t) SPOT_STAGE);
+        return region->search == SEARCH_CELL ? left : MIN(left, (size_t) (region->need + 1) / 2);
 }
 
 /* Where to ask: a cell everywhere, a gap in its far half or around its middle. */
@@ -177,8 +181,19 @@ int search_follow(const AdaptContext *context, RegionList *list, uint64_t addr) 
         return 0;
 }
 
+bool search_is_lately(const AdaptContext *context, const Region *region) {
+        return context->now - MIN(region->met, context->now) <= context->attrs->aggregate;
+}
+
 bool search_is_dense(double hits, double n) {
+        if (hits >= SEARCH_PLAIN_HITS && hits >= SEARCH_PLAIN_SHARE * n)
+                return true;
         return hits >= SEARCH_DENSE_HITS && hits >= SEARCH_DENSE_SHARE * n;
+}
+
+/* When accesses to idle memory began. */
+static nsec_t search_met(const AdaptContext *context, const Region *region) {
+        return region->met > 0 && search_is_lately(context, region) ? region->met : context->now;
 }
 
 /* A cell has been asked enough. */
@@ -189,10 +204,12 @@ static void decide(const AdaptContext *context, Region *region) {
         if (region_is_idle(region) && hits == 0) {
                 region->weight += n;
         } else if (hits == 0) {
-                merge_restart_history(region, 0, n, region->last_hit);
+                merge_restart_history(region, 0, n, MAX(region->last_hit, region->met));
         } else {
                 error = region->weight > 0 ? merge_difference_error(rate, n, region->rate, region->weight) : 0;
-                if (region_is_idle(region) || fabs(rate - region->rate) > SEARCH_Z_STRANGE * error)
+                if (region_is_idle(region))
+                        merge_restart_history(region, rate, n, search_met(context, region));
+                else if (fabs(rate - region->rate) > SEARCH_Z_STRANGE * error)
                         merge_restart_history(region, rate, n, context->now);
                 else
                         search_average_in(region, hits, n);
@@ -203,6 +220,8 @@ static bool is_decided(const Region *region) {
         if (region->need == 0)
                 return false;
         if (region->probes >= region->need || (region->probe_hits > 0 && region->search > SEARCH_SPOT))
+                return true;
+        if (region->search == SEARCH_SPOT && region->probes >= SPOT_STAGE && region->probe_hits == region->probes)
                 return true;
         /* a cell of a few pages has no more to tell than these */
         return region->probes >= 2 * region_size(region) / PAGE_SIZE_MIN;
@@ -331,10 +350,25 @@ static void fill_slivers(RegionList *list) {
  * is accessed as a whole; else the spot explains the hits. */
 static void judge_neighbours(const AdaptContext *context, RegionList *list, size_t i) {
         const Region *spot = &list->regions[i];
-        double hits, n;
+        double hits, n, more_hits = 0, more = 0;
         bool whole;
 
         search_recent(spot, &hits, &n);
+        for (int right = 0; right <= 1; right++) {
+                const Region *side = beside(list, i, right);
+                double side_hits, side_n;
+
+                if (!side || side->need > 0 || !region_is_idle(side))
+                        continue;
+                search_recent(side, &side_hits, &side_n);
+                more_hits += side_hits;
+                more += side_n;
+        }
+        if (more > n) {
+                /* seen since then */
+                hits = more_hits;
+                n = more;
+        }
         whole = search_is_dense(hits, n) &&
                 spot->rate - hits / n <= Z_SPOT * merge_difference_error(spot->rate, spot->weight, hits / n, n);
         for (int right = 0; right <= 1; right++) {
@@ -343,7 +377,7 @@ static void judge_neighbours(const AdaptContext *context, RegionList *list, size
                 if (!side || side->need > 0 || !region_is_idle(side))
                         continue;
                 if (whole)
-                        merge_restart_history(side, hits / n, n / 2, context->now);
+                        merge_restart_history(side, hits / n, n / 2, search_met(context, side));
                 else
                         search_set_recent(side, 0, n / 2);
         }

@@ -22,7 +22,13 @@ typedef struct SearchState {
 /* Idle memory in which so many samples, and this share of them, found an access is accessed as a whole. */
 #define SEARCH_DENSE_HITS 8
 #define SEARCH_DENSE_SHARE 0.05
+/* … or so many, of nearly all samples. */
+#define SEARCH_PLAIN_HITS 4
+#define SEARCH_PLAIN_SHARE 0.8
 bool search_is_dense(double hits, double n);
+
+/* Whether accesses to idle memory began so recently that they may be of the same change. */
+bool search_is_lately(const AdaptContext *context, const Region *region);
 
 /* -ln of the probability that memory of a region's rate, known from so many samples, shows no access to one of them;
  * the rate is lowered by so many standard errors first. */

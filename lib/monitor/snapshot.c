@@ -59,6 +59,16 @@ static double variance(double size, double hits, double n) {
         return size * size * p * (1 - p) / n;
 }
 
+/* What changed within the window had another rate before. */
+static double in_window(const Snapshot *snapshot, const SnapshotRegion *region, double rate) {
+        double share;
+
+        if (!snapshot->by_average || region->age >= snapshot->window || region->newest < snapshot->window)
+                return rate;
+        share = (double) region->age / (double) snapshot->window;
+        return rate * share + region->before * (1 - share);
+}
+
 void snapshot_estimate(Snapshot *snapshot) {
         double bytes = 0, square = 0;
         WorkingSet set = {};
@@ -82,7 +92,7 @@ void snapshot_estimate(Snapshot *snapshot) {
                         continue;
                 if (hits > 0)
                         set.touched += size;
-                bytes += (double) size * hits / n;
+                bytes += (double) size * in_window(snapshot, region, hits / n);
                 square += variance((double) size, hits, n);
         }
 

@@ -41,6 +41,7 @@ typedef struct SnapshotRegion {
         uint64_t untrackable; /* checks without a verdict in this window */
         double rate;          /* moving average of the access rate over the last windows, 0 to 1 */
         double weight;        /* the number of samples that `rate` is worth */
+        double before;        /* the rate that the region had before this age */
         nsec_t age;           /* for how long the region has kept its rate */
         nsec_t newest;        /* age of the youngest memory in it */
 } SnapshotRegion;

@@ -78,6 +78,7 @@ class Udamon:
 
   def begin(self):
     command = [os.path.join(self.args.build, 'daemon/udamond'), '--socket', SOCKET, '--log-level', 'warning']
+    command += ['--cpu-limit', self.args.cpu_limit] if self.args.cpu_limit else []
     self.daemon = subprocess.Popen(command)
     self.pid = self.daemon.pid
     while not os.path.exists(SOCKET):
@@ -179,6 +180,7 @@ def main():
   parser.add_argument('--build', default='build/gcc')
   parser.add_argument('--intervals', default='')
   parser.add_argument('--options', default='')
+  parser.add_argument('--cpu-limit', default='')
   parser.add_argument('--seed', type=int, default=1)
   parser.add_argument('--no-record', dest='record', action='store_false')
   parser.add_argument('--truth', default='/tmp/truth.jsonl')
