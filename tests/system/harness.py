@@ -278,8 +278,8 @@ class Case(unittest.TestCase):
     return caught.exception.parameters
 
   def assert_keeps_descriptors(self, daemon, before):
+    """Fewer are no leak: one that was open for a moment may have been counted before."""
     wait_for(lambda: descriptors(daemon.pid) <= before, f'descriptors to be {before} again')
-    self.assertEqual(descriptors(daemon.pid), before)
 
   def snapshot(self, varlink, name, accept=lambda snapshot: True):
     """The first snapshot that is acceptable."""
