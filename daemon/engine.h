@@ -39,6 +39,7 @@ typedef struct EngineHost {
         const RootFds *roots;
         const Capabilities *caps;
         ActionSupport **support; /* what can be done to processes here; probed when first needed */
+        bool cpu_limited; /* there is a limit on what monitoring may cost */
 } EngineHost;
 
 enum {
@@ -80,6 +81,10 @@ const char *engine_source_reason(const Engine *engine);
 const Monitor *engine_monitor(const Engine *engine);
 const History *engine_history(const Engine *engine);
 char *const *engine_warnings(const Engine *engine); /* NULL-terminated */
+
+/* Whether what its checks cost is measured, for it is limited: by the daemon's limit, or because its source costs as
+ * much as the target is large. */
+bool engine_is_watched(const Engine *engine);
 
 /* CPU time of what its schemes did, in all. */
 nsec_t engine_acting_cpu(const Engine *engine);

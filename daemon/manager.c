@@ -18,7 +18,7 @@
 #define BULK_LIMIT 0.05
 
 static nsec_t own_cpu(const Manager *m) {
-        nsec_t cpu = clock_cpu_nsec(CPU_TIME_PROCESS), acting = 0;
+        nsec_t cpu = clock_cpu_nsec(CPU_TIME_PROCESS), acting = m->past_acting;
 
         for (size_t i = 0; i < m->n_engines; i++)
                 acting += engine_acting_cpu(m->engines[i]);
@@ -36,7 +36,7 @@ static void govern(Manager *m, nsec_t now) {
         for (size_t i = 0; i < m->n_engines; i++) {
                 if (m->cpu_limit > 0)
                         engine_govern(m->engines[i], m->cpu_share / m->cpu_limit, elapsed);
-                else if (!engine_source(m->engines[i])->ops->page_cost)
+                else if (engine_is_watched(m->engines[i]))
                         engine_govern(m->engines[i], engine_spent(m->engines[i], elapsed) / BULK_LIMIT, elapsed);
         }
 }
@@ -49,15 +49,24 @@ static int on_govern(sd_event_source *s, uint64_t usec, void *userdata) {
         (void) usec;
         if (now > m->governed)
                 govern(m, now);
-        if (m->n_engines > 0)
-                manager_watch(m);
+        manager_watch(m);
         return 0;
+}
+
+static bool any_watched(const Manager *m) {
+        for (size_t i = 0; i < m->n_engines; i++)
+                if (engine_is_watched(m->engines[i]))
+                        return true;
+        return false;
 }
 
 void manager_watch(Manager *m) {
         nsec_t now = clock_nsec(CLOCK_MONOTONIC);
         bool begins = now > m->governed + 2 * GOVERN_INTERVAL;
         int r;
+
+        if (!any_watched(m))
+                return;
 
         /* what it took to start is not what monitoring takes */
         for (size_t i = 0; i < m->n_engines && m->cpu_limit > 0; i++)
@@ -79,6 +88,7 @@ int manager_init(Manager *m, const EngineHost *host, double cpu_limit) {
 
         *m = (Manager) { .host = *host, .cpu_limit = cpu_limit, .governed = clock_nsec(CLOCK_MONOTONIC) };
         m->host.support = &m->support;
+        m->host.cpu_limited = cpu_limit > 0;
         r = sd_event_add_time(host->event, &m->governor, CLOCK_MONOTONIC, 0, 0, on_govern, m);
         if (r >= 0)
                 r = sd_event_source_set_enabled(m->governor, SD_EVENT_OFF);
@@ -89,6 +99,7 @@ int manager_init(Manager *m, const EngineHost *host, double cpu_limit) {
 
 void manager_end(Manager *m, Engine *engine) {
         subscribers_end(&m->subscribers, engine);
+        m->past_acting += engine_acting_cpu(engine);
         engine_free(engine);
 }
 

@@ -18,6 +18,7 @@ typedef struct Manager {
         sd_event_source *governor;
         nsec_t governed; /* when, CLOCK_MONOTONIC */
         nsec_t governed_cpu; /* CPU time of the process without its workers then */
+        nsec_t past_acting;  /* CPU time of the workers of engines that have gone */
         double cpu_share; /* used up to then */
 } Manager;
 
@@ -43,7 +44,7 @@ void manager_stop_acting(Manager *manager);
  * ENGINE_E_… or -errno, with the reason. */
 int manager_start(Manager *manager, MonitorConfig *config, Engine **ret, char **ret_error);
 
-/* An engine was added: what it costs is watched from now on. */
+/* Engines were added: what they cost is watched from now on, where that is limited. */
 void manager_watch(Manager *manager);
 
 /* Ends an engine that is (or was) one of the manager's, and the streams of its snapshots. */

@@ -111,7 +111,6 @@ static void replace(Manager *m, Step *step, ReloadReport *report) {
         note(report, step->old ? RELOAD_CHANGED : RELOAD_STARTED, step->config->name);
         if (!step->old) {
                 m->engines[m->n_engines++] = step->new;
-                manager_watch(m);
                 return;
         }
         for (size_t i = 0; i < m->n_engines; i++)
@@ -184,6 +183,7 @@ static int apply(Manager *m, const Config *config, ReloadReport *report, ConfigE
                 else
                         change(&steps[i], report);
         }
+        manager_watch(m);
         return 0;
 }
 

@@ -13,24 +13,16 @@ static const char *error_name(int error) {
         return strerrorname_np(error) ?: "unknown";
 }
 
-static const char *goal_unit(GoalMetric metric) {
-        switch (metric) {
-        case GOAL_USER_INPUT:
-                return "number";
-        case GOAL_SOME_MEM_PSI:
-        case GOAL_FULL_MEM_PSI:
-        case GOAL_SOME_IO_PSI:
-        case GOAL_FULL_IO_PSI:
-                return "ns";
-        case GOAL_RSS:
-                return "bytes";
-        default:
-                return "share";
-        }
-}
+static const char *unit_name(GoalUnit unit) {
+        static const char *const names[] = {
+                [GOAL_UNIT_NUMBER] = "number",
+                [GOAL_UNIT_TIME] = "ns",
+                [GOAL_UNIT_SHARE] = "share",
+                [GOAL_UNIT_BYTES] = "bytes",
+                [GOAL_UNIT_RATIO] = "share",
+        };
 
-static bool goal_has_node(GoalMetric metric) {
-        return metric >= GOAL_NODE_MEM_USED && metric <= GOAL_NODE_MEMCG_FREE;
+        return names[unit];
 }
 
 static void report_goals(Writer *w, const SchemeView *view) {
@@ -43,10 +35,10 @@ static void report_goals(Writer *w, const SchemeView *view) {
 
                 writer_open_object(w, NULL);
                 writer_string(w, "metric", goal_metric_name(goal->metric));
-                writer_string(w, "unit", goal_unit(goal->metric));
+                writer_string(w, "unit", unit_name(goal_metric_unit(goal->metric)));
                 if (goal->cgroup)
                         writer_string(w, "cgroup", goal->cgroup);
-                if (goal_has_node(goal->metric))
+                if (goal_metric_is_of_node(goal->metric))
                         writer_uint(w, "node", goal->node);
                 writer_real(w, "target", goal->target);
                 if (state->current >= 0)

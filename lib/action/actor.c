@@ -56,15 +56,7 @@ static void pace_update(Pace *pace, uint64_t bytes, nsec_t time) {
 }
 
 void count_error(SchemeResult *result, int error) {
-        for (size_t i = 0; i < PLAN_ERRORS_MAX; i++) {
-                ErrorCount *count = &result->errors[i];
-
-                if (count->error != 0 && count->error != error)
-                        continue;
-                count->error = error;
-                count->count++;
-                return;
-        }
+        error_counts_add(result->errors, error, 1);
 }
 
 static bool is_stopped(Run *run) {

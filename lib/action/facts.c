@@ -2,9 +2,9 @@
 /* What page-level filters ask for: facts about single pages. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include "action/internal.h"
+#include "probe/cgroup.h"
 #include "probe/kpage.h"
 #include "probe/pagemap.h"
 
@@ -179,16 +179,6 @@ void filter_pages(Actor *actor, TargetRun *target, const SchemeRun *scheme) {
         }
 }
 
-static uint64_t cgroup_inode(const RootFds *roots, const char *path) {
-        struct stat st;
-
-        while (*path == '/')
-                path++;
-        if (roots->cgroup < 0 || fstatat(roots->cgroup, *path ? path : ".", &st, 0) < 0 || !S_ISDIR(st.st_mode))
-                return 0;
-        return st.st_ino;
-}
-
 int filters_prepare(Actor *actor, SchemeRun *scheme) {
         const SchemeConfig *config = &scheme->plan->spec->config;
 
@@ -201,8 +191,9 @@ int filters_prepare(Actor *actor, SchemeRun *scheme) {
         scheme->memcgs = calloc(config->n_filters, sizeof(*scheme->memcgs));
         if (!scheme->memcgs)
                 return -ENOMEM;
+        /* one that does not exist keeps inode 0: no page is in it */
         for (size_t i = 0; i < config->n_filters; i++)
                 if (config->filters[i].type == FILTER_MEMCG)
-                        scheme->memcgs[i] = cgroup_inode(actor->roots, config->filters[i].cgroup);
+                        (void) cgroup_inode(actor->roots, config->filters[i].cgroup, &scheme->memcgs[i]);
         return 0;
 }

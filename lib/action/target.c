@@ -102,17 +102,9 @@ void target_close(TargetRun *target) {
 
 /* The first mapping that ends above addr, or NULL. */
 static const Mapping *first_above(const AddressMap *map, uint64_t addr) {
-        size_t low = 0, high = map->n_mappings;
+        size_t i = address_map_first_above(map, addr);
 
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-
-                if (map->mappings[middle].end > addr)
-                        high = middle;
-                else
-                        low = middle + 1;
-        }
-        return low < map->n_mappings ? &map->mappings[low] : NULL;
+        return i < map->n_mappings ? &map->mappings[i] : NULL;
 }
 
 static bool starts_with(const char *s, const char *prefix) {

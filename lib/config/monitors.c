@@ -12,10 +12,6 @@
 #define MONITORS_MAX 256
 #define TARGETS_MAX 256
 
-/* As attrs.c has it; the tests hold the two together. */
-#define INTERVAL_MIN NSEC_PER_MSEC
-#define INTERVAL_MAX (24 * 60 * NSEC_PER_MINUTE)
-
 /* ---- Targets ---- */
 
 /* TASK_COMM_LEN without the NUL: the kernel cuts the names it shows in /proc/PID/comm here. */

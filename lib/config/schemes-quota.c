@@ -7,7 +7,6 @@
 #include "config/schemes.h"
 
 #define GOALS_MAX 16
-#define TIME_MAX (24 * 60 * NSEC_PER_MINUTE)
 
 /* ---- Goals ---- */
 
@@ -36,26 +35,14 @@ static const SchemaChoice metric_choices[] = {
         {},
 };
 
-static bool is_pressure(GoalMetric metric) {
-        return metric >= GOAL_SOME_MEM_PSI && metric <= GOAL_FULL_IO_PSI;
-}
-
-static bool is_node_metric(GoalMetric metric) {
-        return metric >= GOAL_NODE_MEM_USED && metric <= GOAL_NODE_MEMCG_FREE;
-}
-
-static bool is_memcg_metric(GoalMetric metric) {
-        return metric == GOAL_NODE_MEMCG_USED || metric == GOAL_NODE_MEMCG_FREE;
-}
-
 static bool takes_node(const void *object) {
-        return is_node_metric(((const GoalConfig *) object)->metric);
+        return goal_metric_is_of_node(((const GoalConfig *) object)->metric);
 }
 
 static bool takes_cgroup(const void *object) {
         const GoalConfig *goal = object;
 
-        return is_pressure(goal->metric) || is_memcg_metric(goal->metric);
+        return goal_metric_unit(goal->metric) == GOAL_UNIT_TIME || goal_metric_is_of_memcg(goal->metric);
 }
 
 static bool takes_input(const void *object) {
@@ -69,7 +56,7 @@ static const SchemaField *target_field(const void *object) {
         static const SchemaField number = TARGET(.type = SCHEMA_NUMBER, .min = 1,
                                                  .max = 1000 * 1000 * SCHEMA_NUMBER_ONE);
         static const SchemaField stall = TARGET(.type = SCHEMA_DURATION, .real = true, .min = NSEC_PER_USEC,
-                                                .max = TIME_MAX, .usual = 10 * NSEC_PER_MSEC);
+                                                .max = INTERVAL_MAX, .usual = 10 * NSEC_PER_MSEC);
         static const SchemaField share = TARGET(.type = SCHEMA_SHARE, .min = SCHEMA_SHARE_ONE / 10000,
                                                 .max = SCHEMA_SHARE_ONE);
         static const SchemaField ratio = TARGET(.type = SCHEMA_RATIO, .min = SCHEMA_SHARE_ONE / 100,
@@ -80,13 +67,18 @@ static const SchemaField *target_field(const void *object) {
 
         if (goal->metric >= _GOAL_METRIC_MAX)
                 return NULL;
-        if (goal->metric == GOAL_USER_INPUT)
+        switch (goal_metric_unit(goal->metric)) {
+        case GOAL_UNIT_NUMBER:
                 return &number;
-        if (is_pressure(goal->metric))
+        case GOAL_UNIT_TIME:
                 return &stall;
-        if (goal->metric == GOAL_RSS)
+        case GOAL_UNIT_BYTES:
                 return &size;
-        return goal->metric == GOAL_RSS_TO_WSS ? &ratio : &share;
+        case GOAL_UNIT_RATIO:
+                return &ratio;
+        default:
+                return &share;
+        }
 }
 
 /* No metric yet, so that nothing is said about the other keys when it is wrong. */
@@ -102,7 +94,7 @@ static void deinit_goal(void *object) {
 static int check_goal(const SchemaPlace *place) {
         const GoalConfig *goal = place->object;
 
-        if (place->clean && is_memcg_metric(goal->metric) && !goal->cgroup)
+        if (place->clean && goal_metric_is_of_memcg(goal->metric) && !goal->cgroup)
                 return schema_error(place->errors, place->node,
                                     "'cgroup' is missing in a goal: it is required for the node_memcg_ metrics");
         return 0;
@@ -266,7 +258,7 @@ static const SchemaField quota_fields[] = {
           .type = SCHEMA_DURATION,
           .offset = offsetof(QuotaConfig, time),
           .min = NSEC_PER_USEC,
-          .max = TIME_MAX,
+          .max = INTERVAL_MAX,
           .usual = 10 * NSEC_PER_MSEC,
           .word = "none",
           .doc = "Time that the action may take per reset interval." },
@@ -282,7 +274,7 @@ static const SchemaField quota_fields[] = {
           .type = SCHEMA_DURATION,
           .offset = offsetof(QuotaConfig, reset_interval),
           .min = NSEC_PER_MSEC,
-          .max = TIME_MAX,
+          .max = INTERVAL_MAX,
           .word = "none",
           .doc = "How long the windows are in which time and sz are counted. Required with a limit or a goal." },
         { .key = "weights",
@@ -376,7 +368,7 @@ static const SchemaField watermarks_fields[] = {
         { .key = "interval",
           .type = SCHEMA_DURATION,
           .offset = offsetof(WatermarkConfig, interval),
-          .max = TIME_MAX,
+          .max = INTERVAL_MAX,
           .usual = 5 * NSEC_PER_SEC,
           .unset = "none; required with a metric",
           .doc = "How often the metric is read." },

@@ -7,8 +7,6 @@
 #include "base/macro.h"
 #include "config/names.h"
 
-#define INTERVAL_MIN NSEC_PER_MSEC
-#define INTERVAL_MAX (24 * 60 * NSEC_PER_MINUTE)
 #define WEIGHT_MAX 1000000
 
 /* ---- The whole ---- */

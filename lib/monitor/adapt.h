@@ -23,6 +23,7 @@ typedef struct AdaptContext {
 
 typedef struct AdaptPolicy {
         const char *name;
+        bool budget;     /* it takes as many samples as attrs->samples_per_sec says; others, one for each region */
         bool by_average; /* its moving averages end where a rate changes: estimates may rest on them */
 
         /* Draws the addresses to sample next in one target: fills target->samples in address order.

@@ -24,29 +24,24 @@ const MonitorAttrs MONITOR_ATTRS_DEFAULT = {
         .max_regions = 1000,
 };
 
-/* Below a millisecond a timer's own cost and the TLB make every figure worthless; beyond a day
- * arithmetic on deadlines would need care that nobody needs. */
-#define INTERVAL_MIN NSEC_PER_MSEC
-#define INTERVAL_MAX (24 * 60 * NSEC_PER_MINUTE)
-
-static int check_interval(const char *what, nsec_t t, char **ret_error) {
+int interval_validate(const char *what, nsec_t interval, char **ret_error) {
         char value[FORMAT_MAX];
 
-        if (t >= INTERVAL_MIN && t <= INTERVAL_MAX)
+        if (interval >= INTERVAL_MIN && interval <= INTERVAL_MAX)
                 return 0;
-        return error_setf(ret_error, -EINVAL, "the %s interval must lie between 1ms and 1d, not %s", what,
-                          format_duration(value, t));
+        return error_setf(ret_error, -EINVAL, "the %s must lie between 1ms and 1d, not %s", what,
+                          format_duration(value, interval));
 }
 
 static int check_intervals(const MonitorAttrs *attrs, char **ret_error) {
         char a[FORMAT_MAX], b[FORMAT_MAX];
         int r;
 
-        r = check_interval("sampling", attrs->sample, ret_error);
+        r = interval_validate("sampling interval", attrs->sample, ret_error);
         if (r == 0)
-                r = check_interval("aggregation", attrs->aggregate, ret_error);
+                r = interval_validate("aggregation interval", attrs->aggregate, ret_error);
         if (r == 0)
-                r = check_interval("update", attrs->update, ret_error);
+                r = interval_validate("update interval", attrs->update, ret_error);
         if (r < 0)
                 return r;
 
@@ -86,9 +81,9 @@ static int check_goal(const MonitorAttrs *attrs, char **ret_error) {
         if (goal->aggregations == 0)
                 return error_setf(ret_error, -EINVAL, "the intervals goal needs at least 1 aggregation");
 
-        r = check_interval("smallest sampling", goal->sample_min, ret_error);
+        r = interval_validate("smallest sampling interval", goal->sample_min, ret_error);
         if (r == 0)
-                r = check_interval("largest sampling", goal->sample_max, ret_error);
+                r = interval_validate("largest sampling interval", goal->sample_max, ret_error);
         if (r < 0)
                 return r;
         if (goal->sample_min > goal->sample_max)

@@ -28,6 +28,14 @@ typedef struct MonitorAttrs {
         uint32_t samples_per_sec; /* what a policy with a budget may take; 0: its default */
 } MonitorAttrs;
 
+/* What every interval of a configuration keeps to. Below a millisecond a timer's own cost and the TLB make every figure
+ * worthless; beyond a day arithmetic on deadlines would need care that nobody needs. */
+#define INTERVAL_MIN NSEC_PER_MSEC
+#define INTERVAL_MAX (24 * 60 * NSEC_PER_MINUTE)
+
+/* 0, or -EINVAL with a reason that names it: "the sampling interval must lie between …". */
+int interval_validate(const char *what, nsec_t interval, char **ret_error);
+
 #define MONITOR_REGIONS_LIMIT UINT32_C(100000)
 
 /* 100 ms, 2 s, 10 s, 10 to 1000 regions, fixed intervals. */

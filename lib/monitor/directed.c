@@ -513,6 +513,7 @@ static int directed_split(AdaptContext *context) {
 
 const AdaptPolicy ADAPT_DIRECTED = {
         .name = "directed",
+        .budget = true,
         .by_average = true,
         .draw = directed_draw,
         .learn = directed_learn,

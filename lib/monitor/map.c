@@ -118,8 +118,7 @@ int address_map_add(AddressMap *map, uint64_t start, uint64_t end, const char *n
         return 0;
 }
 
-/* Index of the first mapping that ends above addr; n_mappings where there is none. */
-static size_t first_above(const AddressMap *map, uint64_t addr) {
+size_t address_map_first_above(const AddressMap *map, uint64_t addr) {
         size_t low = 0, high = map->n_mappings;
 
         while (low < high) {
@@ -134,7 +133,7 @@ static size_t first_above(const AddressMap *map, uint64_t addr) {
 }
 
 const Mapping *address_map_find(const AddressMap *map, uint64_t addr) {
-        size_t i = first_above(map, addr);
+        size_t i = address_map_first_above(map, addr);
 
         return i < map->n_mappings && map->mappings[i].start <= addr ? &map->mappings[i] : NULL;
 }
@@ -143,7 +142,7 @@ const char *address_map_name(const AddressMap *map, uint64_t start, uint64_t end
         uint64_t best = 0;
         uint32_t name = 0;
 
-        for (size_t i = first_above(map, start); i < map->n_mappings; i++) {
+        for (size_t i = address_map_first_above(map, start); i < map->n_mappings; i++) {
                 const Mapping *m = &map->mappings[i];
                 uint64_t overlap;
 

@@ -51,6 +51,9 @@ int address_map_add(AddressMap *map, uint64_t start, uint64_t end, const char *n
 /* The name of the mapping that covers most of [start, end), "" where there is none. */
 const char *address_map_name(const AddressMap *map, uint64_t start, uint64_t end);
 
+/* Index of the first mapping that ends above addr; n_mappings where there is none. O(log n). */
+size_t address_map_first_above(const AddressMap *map, uint64_t addr);
+
 /* The mapping that contains addr, or NULL. O(log n). */
 const Mapping *address_map_find(const AddressMap *map, uint64_t addr);
 

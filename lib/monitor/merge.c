@@ -27,7 +27,7 @@ static bool ages_are_near(const Region *a, const Region *b, const AdaptContext *
         return MAX(x, y) <= 2 * MIN(x, y) + 3 * context->attrs->aggregate;
 }
 
-bool merge_alike(const Region *a, const Region *b, double flat, const AdaptContext *context) {
+static bool alike(const Region *a, const Region *b, double flat, const AdaptContext *context) {
         double error;
 
         if (a->weight < 1 || b->weight < 1)
@@ -54,7 +54,7 @@ static bool may_merge(const Region *a, const Region *b, const MergePass *pass, c
                 return false; /* under search */
         if (pass->forced)
                 return fabs(a->rate - b->rate) <= pass->flat;
-        return merge_alike(a, b, pass->flat, context);
+        return alike(a, b, pass->flat, context);
 }
 
 static void merge_list(RegionList *list, const MergePass *pass, const AdaptContext *context) {
@@ -96,7 +96,8 @@ void merge_regions(const AdaptContext *context, double flat) {
         }
 }
 
-int merge_cut_region(RegionList *list, size_t i, uint64_t limit) {
+/* Cuts region i into equal pieces of about the limit. */
+static int cut_region(RegionList *list, size_t i, uint64_t limit) {
         uint64_t pages = region_size(&list->regions[i]) / PAGE_SIZE_MIN, most = MAX(limit / PAGE_SIZE_MIN, UINT64_C(1));
         uint64_t pieces = (pages + most / 2) / most;
         int r;
@@ -124,7 +125,7 @@ int merge_bound(AdaptContext *context) {
 
                 for (size_t k = 0; k < list->n; k++)
                         if (region_size(&list->regions[k]) > limit + limit / 2) {
-                                r = merge_cut_region(list, k, limit);
+                                r = cut_region(list, k, limit);
                                 if (r < 0)
                                         return r;
                         }

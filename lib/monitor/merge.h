@@ -15,11 +15,9 @@ double merge_difference_error(double rate1, double n1, double rate2, double n2);
 /* A region's rate has changed: its average begins anew, and its age. */
 void merge_restart_history(Region *region, double rate, double n, nsec_t since);
 
-/* Whether two neighbours are accessed alike: both idle or both not, of rates that differ by no more than `flat` or
- * MERGE_Z standard errors, and of ages that are near. Regions without any sample are like each other. */
-bool merge_alike(const Region *a, const Region *b, double flat, const AdaptContext *context);
-
-/* Merges what is alike in one list, up to the size limit. */
+/* Merges what is alike in one list, up to the size limit: neighbours that are both idle or both not, of rates that
+ * differ by no more than `flat` or MERGE_Z standard errors, and of ages that are near. Regions without any sample are
+ * like each other. */
 void merge_alike_regions(const AdaptContext *context, RegionList *list, double flat);
 
 /* Merges what is alike, up to the size limit; then, where that leaves more than max_regions, what is nearest. */
@@ -27,9 +25,6 @@ void merge_regions(const AdaptContext *context, double flat);
 
 /* Cuts what exceeds the size limit, so that min_regions holds, and max_region_size. 0 or -ENOMEM. */
 int merge_bound(AdaptContext *context);
-
-/* Cuts region i into equal pieces of about the limit. 0 or -ENOMEM. */
-int merge_cut_region(RegionList *list, size_t i, uint64_t limit);
 
 /* Draws one sample for each mapping: where a source sees whole mappings, that says all there is to know. 0 or
  * -ENOMEM. */

@@ -386,12 +386,18 @@ static int plan_audits(Decision *d) {
         for (size_t i = 0; i < d->set->n; i++) {
                 Running *running = d->set->schemes[i];
                 LedgerEntry entries[AUDITS_MAX];
+                PlanAudit *audits;
                 size_t n;
 
-                if (running->spec->config.action != ACTION_PAGEOUT || !running_acts(running) ||
-                    d->n_audits + AUDITS_MAX > AUDITS_MAX * SCHEMES_MAX)
+                if (running->spec->config.action != ACTION_PAGEOUT || !running_acts(running))
                         continue;
                 n = ledger_next_audits(&running->ledger, entries, AUDITS_MAX, AUDIT_BYTES_MAX);
+                if (n == 0)
+                        continue;
+                audits = reallocarray(d->audits, d->n_audits + n, sizeof(*audits));
+                if (!audits)
+                        return -ENOMEM;
+                d->audits = audits;
                 for (size_t k = 0; k < n; k++) {
                         size_t target = snapshot_target(d->snapshot, &entries[k]);
 
@@ -464,10 +470,6 @@ int scheme_set_decide(SchemeSet *set, const Snapshot *snapshot, const TargetFact
         int r = 0;
 
         *ret = NULL;
-        d.audits = calloc((size_t) AUDITS_MAX * SCHEMES_MAX, sizeof(*d.audits));
-        if (!d.audits)
-                return -ENOMEM;
-
         if (fresh) {
                 observe(&d);
                 r = plan_audits(&d);

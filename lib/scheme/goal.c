@@ -5,7 +5,7 @@
 #include "scheme/quota.h"
 
 bool goal_is_counter(GoalMetric metric) {
-        return metric >= GOAL_SOME_MEM_PSI && metric <= GOAL_FULL_IO_PSI;
+        return goal_metric_unit(metric) == GOAL_UNIT_TIME;
 }
 
 /* Acting more makes these metrics smaller, all others larger. */

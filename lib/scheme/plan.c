@@ -98,6 +98,15 @@ const char *outcome_name(Outcome outcome) {
         return names[outcome];
 }
 
+void error_counts_add(ErrorCount counts[static PLAN_ERRORS_MAX], int error, uint64_t n) {
+        size_t i = 0;
+
+        while (i + 1 < PLAN_ERRORS_MAX && counts[i].error != 0 && counts[i].error != error)
+                i++;
+        counts[i].error = error;
+        counts[i].count += n;
+}
+
 PlanResult *plan_result_new(const Plan *plan) {
         PlanResult *result = calloc(1, sizeof(*result));
 

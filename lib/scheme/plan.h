@@ -119,6 +119,9 @@ typedef struct ErrorCount {
         uint64_t count;
 } ErrorCount;
 
+/* Counts an error number (positive); the last place takes all that find no other. */
+void error_counts_add(ErrorCount counts[static PLAN_ERRORS_MAX], int error, uint64_t n);
+
 typedef struct SchemeResult {
         uint64_t calls; /* system calls that acted */
         nsec_t longest; /* batch */

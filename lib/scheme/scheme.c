@@ -62,6 +62,33 @@ const char *goal_metric_name(GoalMetric metric) {
         return goal_metric_names[metric];
 }
 
+GoalUnit goal_metric_unit(GoalMetric metric) {
+        switch (metric) {
+        case GOAL_SOME_MEM_PSI:
+        case GOAL_FULL_MEM_PSI:
+        case GOAL_SOME_IO_PSI:
+        case GOAL_FULL_IO_PSI:
+                return GOAL_UNIT_TIME;
+        case GOAL_RSS:
+                return GOAL_UNIT_BYTES;
+        case GOAL_RSS_TO_WSS:
+                return GOAL_UNIT_RATIO;
+        case GOAL_USER_INPUT:
+        case _GOAL_METRIC_MAX:
+                return GOAL_UNIT_NUMBER;
+        default:
+                return GOAL_UNIT_SHARE;
+        }
+}
+
+bool goal_metric_is_of_node(GoalMetric metric) {
+        return metric >= GOAL_NODE_MEM_USED && metric <= GOAL_NODE_MEMCG_FREE;
+}
+
+bool goal_metric_is_of_memcg(GoalMetric metric) {
+        return metric == GOAL_NODE_MEMCG_USED || metric == GOAL_NODE_MEMCG_FREE;
+}
+
 const char *filter_type_name(FilterType type) {
         return filter_type_names[type];
 }

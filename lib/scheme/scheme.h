@@ -71,6 +71,21 @@ typedef enum GoalMetric {
 /* "user_input", "some_mem_psi_us" … as in files. */
 const char *goal_metric_name(GoalMetric metric);
 
+/* What targets and values are in. */
+typedef enum GoalUnit {
+        GOAL_UNIT_NUMBER,
+        GOAL_UNIT_TIME,  /* ns; the metrics of pressure, which are read as counters */
+        GOAL_UNIT_SHARE, /* 0 to 1 */
+        GOAL_UNIT_BYTES,
+        GOAL_UNIT_RATIO, /* a share that may exceed 1 */
+} GoalUnit;
+
+GoalUnit goal_metric_unit(GoalMetric metric);
+
+/* Whether a NUMA node goes with it, and whether a cgroup must. */
+bool goal_metric_is_of_node(GoalMetric metric);
+bool goal_metric_is_of_memcg(GoalMetric metric);
+
 typedef struct GoalConfig {
         GoalMetric metric;
         double target;    /* > 0, in the unit of the metric: ns, a share, bytes, or just a number */

@@ -5,17 +5,6 @@
 #include "base/macro.h"
 #include "scheme/set-internal.h"
 
-static void count_error(ErrorCount *errors, int error, uint64_t count) {
-        for (size_t i = 0; i < PLAN_ERRORS_MAX; i++) {
-                if (errors[i].error != 0 && errors[i].error != error && i + 1 < PLAN_ERRORS_MAX)
-                        continue;
-                /* the last place takes all that found none */
-                errors[i].error = error;
-                errors[i].count += count;
-                return;
-        }
-}
-
 static void count_scheme(Running *running, const SchemeResult *result, nsec_t now) {
         SchemeStats *stats = &running->stats;
 
@@ -26,7 +15,7 @@ static void count_scheme(Running *running, const SchemeResult *result, nsec_t no
         for (size_t i = 0; i < PLAN_ERRORS_MAX; i++) {
                 if (result->errors[i].error == 0)
                         continue;
-                count_error(stats->errors, result->errors[i].error, result->errors[i].count);
+                error_counts_add(stats->errors, result->errors[i].error, result->errors[i].count);
                 stats->last_error = result->errors[i].error;
                 stats->last_error_time = now;
         }

@@ -7,21 +7,9 @@
 
 #include "base/error.h"
 #include "base/format.h"
+#include "monitor/attrs.h"
 #include "monitor/ops.h"
 #include "scheme/scheme.h"
-
-/* As lib/monitor/attrs.c has it. */
-#define INTERVAL_MIN NSEC_PER_MSEC
-#define INTERVAL_MAX (24 * 60 * NSEC_PER_MINUTE)
-
-static int check_interval(const char *what, nsec_t t, char **ret_error) {
-        char value[FORMAT_MAX];
-
-        if (t >= INTERVAL_MIN && t <= INTERVAL_MAX)
-                return 0;
-        return error_setf(ret_error, -EINVAL, "the %s must lie between 1ms and 1d, not %s", what,
-                          format_duration(value, t));
-}
 
 /* Also false for what is not a number. */
 static bool is_share(double x) {
@@ -71,22 +59,6 @@ static int check_pattern(const AccessPattern *pattern, char **ret_error) {
 
 /* ---- Quota ---- */
 
-static bool goal_is_psi(GoalMetric metric) {
-        return metric >= GOAL_SOME_MEM_PSI && metric <= GOAL_FULL_IO_PSI;
-}
-
-static bool goal_is_of_node(GoalMetric metric) {
-        return metric >= GOAL_NODE_MEM_USED && metric <= GOAL_NODE_MEMCG_FREE;
-}
-
-static bool goal_is_of_memcg(GoalMetric metric) {
-        return metric == GOAL_NODE_MEMCG_USED || metric == GOAL_NODE_MEMCG_FREE;
-}
-
-static bool goal_is_share(GoalMetric metric) {
-        return metric >= GOAL_NODE_MEM_USED && metric <= GOAL_REFAULT_RATE;
-}
-
 /* A target that nothing reaches would leave the quota at its limit for ever. */
 static int check_target(const GoalConfig *goal, const char *name, nsec_t window, char **ret_error) {
         char a[FORMAT_MAX];
@@ -95,10 +67,10 @@ static int check_target(const GoalConfig *goal, const char *name, nsec_t window,
                 return error_setf(ret_error, -EINVAL, "the target of goal %s must be above 0", name);
         if (!isfinite(goal->current) || goal->current < 0)
                 return error_setf(ret_error, -EINVAL, "the current value of goal %s must not be negative", name);
-        if (goal_is_share(goal->metric) && goal->target > 1)
+        if (goal_metric_unit(goal->metric) == GOAL_UNIT_SHARE && goal->target > 1)
                 return error_setf(ret_error, -EINVAL, "the target of goal %s is a share, it cannot be above 100%%",
                                   name);
-        if (goal_is_psi(goal->metric) && goal->target > (double) window)
+        if (goal_metric_unit(goal->metric) == GOAL_UNIT_TIME && goal->target > (double) window)
                 return error_setf(ret_error, -EINVAL,
                                   "the target of goal %s is stall time per reset_interval, it cannot be longer "
                                   "than that (%s)",
@@ -114,11 +86,12 @@ static int check_goal(const GoalConfig *goal, nsec_t window, char **ret_error) {
                 return error_setf(ret_error, -EINVAL, "%d is no metric of a goal", (int) goal->metric);
         name = goal_metric_name(goal->metric);
 
-        if (goal_is_of_memcg(goal->metric) && !goal->cgroup)
+        if (goal_metric_is_of_memcg(goal->metric) && !goal->cgroup)
                 return error_setf(ret_error, -EINVAL, "goal %s needs a cgroup", name);
-        if (goal->cgroup && !goal_is_of_memcg(goal->metric) && !goal_is_psi(goal->metric))
+        if (goal->cgroup && !goal_metric_is_of_memcg(goal->metric) &&
+            goal_metric_unit(goal->metric) != GOAL_UNIT_TIME)
                 return error_setf(ret_error, -EINVAL, "goal %s is not measured by cgroup", name);
-        if (goal->node != 0 && !goal_is_of_node(goal->metric))
+        if (goal->node != 0 && !goal_metric_is_of_node(goal->metric))
                 return error_setf(ret_error, -EINVAL, "goal %s is not measured by NUMA node", name);
         if (goal->cgroup) {
                 (void) snprintf(where, sizeof(where), "goal %s", name);
@@ -170,7 +143,7 @@ static int check_quota(const QuotaConfig *quota, char **ret_error) {
 
         r = check_completeness(quota, ret_error);
         if (r == 0 && quota->reset_interval > 0)
-                r = check_interval("reset_interval of quotas", quota->reset_interval, ret_error);
+                r = interval_validate("reset_interval of quotas", quota->reset_interval, ret_error);
         if (r == 0)
                 r = check_limits(quota, ret_error);
         for (size_t i = 0; r == 0 && i < quota->n_goals; i++)
@@ -195,7 +168,7 @@ static int check_watermarks(const WatermarkConfig *watermarks, char **ret_error)
                 return error_setf(ret_error, -EINVAL, "watermarks: high, mid and low must lie between 0%% and 100%%");
         if (watermarks->low > watermarks->mid || watermarks->mid > watermarks->high)
                 return error_setf(ret_error, -EINVAL, "watermarks: low <= mid <= high must hold");
-        return check_interval("interval of watermarks", watermarks->interval, ret_error);
+        return interval_validate("interval of watermarks", watermarks->interval, ret_error);
 }
 
 /* ---- Filters ---- */
@@ -259,7 +232,7 @@ static int check_head(const SchemeConfig *config, char **ret_error) {
         if (config->action >= _ACTION_MAX)
                 return error_setf(ret_error, -EINVAL, "%d is no action", (int) config->action);
         if (config->apply_interval > 0)
-                return check_interval("apply_interval", config->apply_interval, ret_error);
+                return interval_validate("apply_interval", config->apply_interval, ret_error);
         return 0;
 }
 

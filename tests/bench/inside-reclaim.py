@@ -163,23 +163,8 @@ class KernelDamon(inside.KernelDamon):
       put(f'{self.base}/quotas/goals/0/target_value', wanted['stall_us'])
 
   def set_up(self, target):
-    put(f'{ADMIN}/nr_kdamonds', 1)
-    put(f'{ADMIN}/0/contexts/nr_contexts', 1)
-    attributes = f'{ADMIN}/0/contexts/0/monitoring_attrs'
-    put(f'{ADMIN}/0/contexts/0/operations', 'vaddr')
-    put(f'{attributes}/intervals/sample_us', self.sample)
-    put(f'{attributes}/intervals/aggr_us', self.aggregate)
-    put(f'{attributes}/intervals/update_us', self.update)
-    put(f'{attributes}/nr_regions/min', 10)
-    put(f'{attributes}/nr_regions/max', 1000)
-    put(f'{ADMIN}/0/contexts/0/targets/nr_targets', 1)
-    put(f'{ADMIN}/0/contexts/0/targets/0/pid_target', target)
-
-  def start(self, target):
-    self.set_up(target)
+    super().set_up(target)
     self.set_scheme()
-    put(f'{ADMIN}/0/state', 'on')
-    self.pid = int(get(f'{ADMIN}/0/pid'))
 
   def scheme(self):
     put(f'{ADMIN}/0/state', 'update_schemes_stats')

@@ -122,7 +122,7 @@ class KernelDamon:
     put(f'{TRACING}/buffer_size_kb', 98304)
     put(f'{TRACING}/events/damon/damon_aggregated/enable', 1)
 
-  def start(self, target):
+  def set_up(self, target):
     put(f'{ADMIN}/nr_kdamonds', 1)
     put(f'{ADMIN}/0/contexts/nr_contexts', 1)
     context = f'{ADMIN}/0/contexts/0'
@@ -134,6 +134,9 @@ class KernelDamon:
     put(f'{context}/monitoring_attrs/nr_regions/max', 1000)
     put(f'{context}/targets/nr_targets', 1)
     put(f'{context}/targets/0/pid_target', target)
+
+  def start(self, target):
+    self.set_up(target)
     put(f'{ADMIN}/0/state', 'on')
     self.pid = int(get(f'{ADMIN}/0/pid'))
 

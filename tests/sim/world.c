@@ -192,3 +192,30 @@ Score world_score(const World *world, const Snapshot *snapshot, double theta) {
 Score world_score_at_end(const World *world, const Snapshot *snapshot, double theta) {
         return score_at(world, snapshot, theta, snapshot->time - WORLD_START - 1);
 }
+
+const char WORLD_STAIRS[] = "area other 2300KiB\narea r 104392KiB\n"
+                            "phase 2.5s\ntouch r 1300KiB 9768KiB 100%\n"
+                            "phase 2.5s\ntouch r 11068KiB 9768KiB 100%\n"
+                            "phase 2.5s\ntouch r 20836KiB 9768KiB 100%\n"
+                            "phase 2.5s\ntouch r 30604KiB 9768KiB 100%\n"
+                            "phase 2.5s\ntouch r 40372KiB 9768KiB 100%\n"
+                            "phase 2.5s\ntouch r 50140KiB 9768KiB 100%\n";
+
+const char WORLD_ZIGZAG[] = "area other 2300KiB\narea r 204392KiB\n"
+                            "phase 2.5s\ntouch r 1300KiB 97656KiB 100%\n"
+                            "phase 2.5s\ntouch r 99000KiB 97656KiB 100%\n";
+
+uint64_t world_fingerprint(const MonitorAttrs *attrs, const AdaptPolicy *policy, unsigned n, uint64_t seed) {
+        uint64_t sum = 0;
+        World world;
+
+        world_init(&world, NULL, attrs, policy, seed);
+        for (unsigned i = 0; i < n; i++) {
+                const Snapshot *snapshot = world_next_snapshot(&world);
+
+                for (size_t k = 0; k < snapshot->n_regions; k++)
+                        sum = sum * 31 + snapshot->regions[k].start + snapshot->regions[k].hits;
+        }
+        world_deinit(&world);
+        return sum;
+}

@@ -54,3 +54,12 @@ typedef struct Score {
 /* Against the truth in the middle of the snapshot's window, or at its end. */
 Score world_score(const World *world, const Snapshot *snapshot, double theta);
 Score world_score_at_end(const World *world, const Snapshot *snapshot, double theta);
+
+/* Six steps in one mapping, a new one every 2.5 s, their edges where no region begins by itself. */
+extern const char WORLD_STAIRS[];
+
+/* Two halves of one mapping in turns of 2.5 s. */
+extern const char WORLD_ZIGZAG[];
+
+/* What n snapshots of the built-in pattern say, as one number: the same for the same seed. */
+uint64_t world_fingerprint(const MonitorAttrs *attrs, const AdaptPolicy *policy, unsigned n, uint64_t seed);

@@ -560,14 +560,6 @@ START_TEST(private_check) {
 }
 END_TEST
 
-static void use_as_daemon(void) {
-        char self[512];
-        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-        self[MAX(n, (ssize_t) 0)] = 0;
-        (void) setenv("UDAMOND", self, 1);
-}
-
 int main(int argc, char **argv) {
         TCase *tcase;
 

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of a running monitor share. */
+#pragma once
+
+#include "choose-source.h"
+#include "engine.h"
+#include "pace.h"
+
+struct Engine {
+        EngineHost host;
+        EngineCallbacks callbacks;
+        MonitorConfig config;
+        MonitorConfig asked;
+        ChosenSource chosen;
+        Source *source; /* the chosen one */
+        Monitor *monitor;
+        Follower follower;
+        Acting *acting;
+        History *history;
+        uint64_t last_sequence;
+        nsec_t next_command_scan;
+        Pace pace;
+        sd_event_source *step_timer;
+        sd_event_source *follow_timer;
+        EngineState state;
+        char *message;
+        bool from_file;
+};
+
+/* Why it failed, or what it waits for; NULL: nothing. Copied. */
+void engine_set_message(Engine *engine, const char *text);
+
+/* Nothing further comes of it; tells the owner. */
+void engine_finish(Engine *engine, EngineState state, const char *message);
+void engine_fail(Engine *engine, int error);
+
+/* Those that were named when it started. 0, ENGINE_E_TARGET or -errno, with the reason. */
+int engine_add_targets(Engine *engine, char **ret_error);
+
+/* Targets that have gone are let go once their last window has been published. */
+void engine_drop_ended(Engine *engine);
+
+/* After an exec the command is another one. */
+void engine_refresh_names(Engine *engine);
+
+void engine_on_exit_of(void *userdata, uint64_t target); /* (follow_exit_t) */
+int engine_on_follow(sd_event_source *s, uint64_t usec, void *userdata); /* (sd_event_time_handler_t) */
+
+/* As engine_set_schemes(), for the first time. */
+int engine_start_acting(Engine *engine, char **ret_error);

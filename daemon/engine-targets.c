@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The processes that a running monitor watches: found, let go, renamed. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "engine-internal.h"
+#include "log.h"
+
+/* A map that is read in vain every second costs little; a child that is noticed late is lost. */
+#define FOLLOW_INTERVAL NSEC_PER_SEC
+
+/* Without targets the loop rests; with the first one it goes on. */
+static void wake(Engine *e) {
+        if (!e->step_timer || monitor_n_targets(e->monitor) != 1)
+                return;
+        (void) sd_event_source_set_time(e->step_timer, 0);
+        (void) sd_event_source_set_enabled(e->step_timer, SD_EVENT_ONESHOT);
+}
+
+/* A process becomes a target (follow_add_t). */
+static int add_target(void *userdata, const PidRef *ref, const ProcStat *stat, bool named, uint64_t *ret_target) {
+        Engine *e = userdata;
+        Space *space;
+        int r;
+
+        r = e->source->ops->attach(e->source, ref->pid, &space);
+        if (r != 0)
+                return r;
+        /* it is the process that was meant only if that one lives still, now that we hold on to it */
+        if (!pidref_alive(ref, e->host.roots)) {
+                e->source->ops->detach(e->source, space);
+                return PIDREF_E_GONE;
+        }
+
+        r = monitor_add_target(e->monitor, ref->pid, stat->comm, space, ret_target);
+        if (r < 0)
+                return r;
+
+        wake(e);
+        /* children come and go by the thousand: that is no news */
+        log_message(named ? LOG_INFO : LOG_DEBUG, "monitor '%s': watching %s (pid %d)", e->config.name, stat->comm,
+                    (int) ref->pid);
+        return 0;
+}
+
+static void log_ended(Engine *e, const Target *target) {
+        const Followed *followed = follower_find(&e->follower, target->id);
+
+        if (target->state == TARGET_DENIED)
+                log_warning("monitor '%s': may not look at %s (pid %d) any more", e->config.name, target->command,
+                            (int) target->pid);
+        else
+                log_message(followed && followed->named ? LOG_INFO : LOG_DEBUG, "monitor '%s': %s (pid %d) has ended",
+                            e->config.name, target->command, (int) target->pid);
+}
+
+void engine_on_exit_of(void *userdata, uint64_t target) {
+        (void) monitor_end_target(((Engine *) userdata)->monitor, target);
+}
+
+void engine_drop_ended(Engine *e) {
+        for (size_t i = monitor_n_targets(e->monitor); i > 0; i--) {
+                const Target *target = monitor_target(e->monitor, i - 1);
+
+                if (target->state == TARGET_RUNNING)
+                        continue;
+                log_ended(e, target);
+                follower_forget(&e->follower, target->id);
+                (void) monitor_remove_target(e->monitor, target->id);
+        }
+
+        if (monitor_n_targets(e->monitor) > 0 || e->chosen.kind == SOURCE_SIM)
+                return;
+        if (!follower_wants_commands(&e->follower))
+                engine_finish(e, ENGINE_ENDED, "all targets have ended");
+        else if (e->state == ENGINE_RUNNING) {
+                e->state = ENGINE_WAITING;
+                engine_set_message(e, "no process of that name runs");
+        }
+}
+
+void engine_refresh_names(Engine *e) {
+        for (size_t i = 0; i < monitor_n_targets(e->monitor); i++) {
+                const Target *target = monitor_target(e->monitor, i);
+                Followed *followed = follower_find(&e->follower, target->id);
+                ProcStat stat;
+
+                if (!followed || followed->address_space == target->address_space)
+                        continue;
+                if (proc_stat_read(e->host.roots, target->pid, &stat) == 0)
+                        (void) monitor_rename_target(e->monitor, target->id, stat.comm);
+                followed->address_space = target->address_space;
+        }
+}
+
+static int scan(Engine *e, nsec_t now) {
+        int r = 0;
+
+        if (now >= e->next_command_scan) {
+                e->next_command_scan = now + e->config.attrs.update;
+                r = follower_scan_commands(&e->follower, add_target, e);
+        }
+        if (r >= 0)
+                r = follower_scan_children(&e->follower, add_target, e);
+        return r;
+}
+
+int engine_on_follow(sd_event_source *s, uint64_t usec, void *userdata) {
+        Engine *e = userdata;
+        nsec_t now = clock_nsec(CLOCK_MONOTONIC);
+        int r;
+
+        (void) usec;
+        r = scan(e, now);
+        if (r < 0)
+                log_warning("monitor '%s': cannot look for processes now: %s", e->config.name, error_text(r));
+
+        r = sd_event_source_set_time(s, (now + FOLLOW_INTERVAL) / NSEC_PER_USEC);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+        if (r < 0)
+                engine_fail(e, r);
+        return 0;
+}
+
+/* The only target of a simulation is the simulation. */
+static int add_simulated(Engine *e) {
+        uint64_t id;
+        Space *space;
+        int r;
+
+        r = e->source->ops->attach(e->source, 0, &space);
+        if (r != 0)
+                return r;
+        return monitor_add_target(e->monitor, 0, "sim", space, &id);
+}
+
+static int thread_error(const Engine *e, pid_t pid, char **ret_error) {
+        _cleanup_(buffer_deinit) Buffer status = {};
+        const char *process = NULL;
+        char path[32];
+        ProcStat stat;
+
+        if (proc_stat_read(e->host.roots, pid, &stat) == 0 && stat.flags & PROC_STAT_KTHREAD)
+                return error_setf(ret_error, ENGINE_E_TARGET,
+                                  "process %d is a kernel thread: it has no memory of its own", (int) pid);
+
+        (void) snprintf(path, sizeof(path), "%d/status", (int) pid);
+        if (read_whole_at(e->host.roots->proc, path, 65536, &status) >= 0)
+                process = strstr(status.data, "\nTgid:\t");
+        return error_setf(ret_error, ENGINE_E_TARGET, "%d is a thread of process %d: watch that one", (int) pid,
+                          process ? atoi(process + strlen("\nTgid:\t")) : 0);
+}
+
+static int add_pid(Engine *e, const TargetConfig *spec, char **ret_error) {
+        int pid = (int) spec->pid, r;
+
+        r = follower_add_pid(&e->follower, spec->pid, spec->children, add_target, e);
+        switch (r) {
+        case PIDREF_E_GONE: /* the same number as OPS_E_GONE */
+                return error_setf(ret_error, ENGINE_E_TARGET, "there is no process %d", pid);
+        case OPS_E_DENIED:
+                return error_setf(ret_error, ENGINE_E_TARGET,
+                                  "no permission to look at process %d (that needs root, or CAP_SYS_PTRACE and "
+                                  "CAP_SYS_ADMIN)", pid);
+        case -EINVAL:
+        case -ENOENT: /* pidfd_open(2) takes no threads */
+                return thread_error(e, spec->pid, ret_error);
+        }
+        return r;
+}
+
+int engine_add_targets(Engine *e, char **ret_error) {
+        int r;
+
+        if (e->chosen.kind == SOURCE_SIM)
+                return add_simulated(e);
+
+        for (size_t i = 0; i < e->config.n_targets; i++) {
+                if (e->config.targets[i].pid <= 0)
+                        continue;
+                r = add_pid(e, &e->config.targets[i], ret_error);
+                if (r != 0)
+                        return r;
+        }
+        return 0;
+}
