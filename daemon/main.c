@@ -39,13 +39,13 @@ static bool arg_simulate;
 
 static void help(void) {
         (void) printf("Usage: udamond [OPTIONS]\n"
-                      "       udamond --check FILE\n\n"
+                      "       udamond --check FILE...\n\n"
                       "Watches which memory of running programs is in use, and answers on a varlink socket.\n\n"
                       "  -c, --config FILE       start the monitors of this YAML file (udamon.yaml(5))\n"
                       "  -s, --socket PATH       listen here instead of %s\n"
                       "      --connection-fd N   serve this connected socket and exit when it closes; with\n"
                       "                          several of them, when the first one does\n"
-                      "      --check FILE        check a configuration: every error with line and column\n"
+                      "      --check FILE...     check configurations: every error with line and column\n"
                       "      --simulate FILE     what the schemes of this file would have done over the snapshots on\n"
                       "                          standard input (for `udamonctl simulate`)\n"
                       "      --cpu-limit SHARE   what monitoring may take of one CPU, such as 1%% or 0.2%%; or none\n"
@@ -144,7 +144,8 @@ static int parse_option(int option) {
         return -EINVAL;
 }
 
-static int parse_arguments(int argc, char **argv) {
+/* Sets *ret_files to the index of the first argument that is no option: further files to check. */
+static int parse_arguments(int argc, char **argv, int *ret_files) {
         static const struct option options[] = {
                 { "config", required_argument, NULL, 'c' },
                 { "socket", required_argument, NULL, 's' },
@@ -164,10 +165,11 @@ static int parse_arguments(int argc, char **argv) {
                 if (r < 0)
                         return r;
         }
-        if (optind < argc) {
+        if (optind < argc && !arg_check) {
                 log_error("'%s' is no option; try 'udamond --help'", argv[optind]);
                 return -EINVAL;
         }
+        *ret_files = optind;
         return 0;
 }
 
@@ -226,6 +228,26 @@ static void note_unusable(const Config *config) {
                 }
         action_support_free(support);
         root_fds_close(&roots);
+}
+
+/* arg_config and the files that follow; one that is wrong keeps none of the others from being looked at. */
+static int check(char **files, size_t n) {
+        int status = EXIT_OK;
+
+        for (size_t i = 0; i <= n; i++) {
+                _cleanup_(config_freep) Config *config = NULL;
+
+                if (i > 0)
+                        arg_config = files[i - 1];
+                if (load_config(&config) < 0) {
+                        status = EXIT_CONFIG;
+                        continue;
+                }
+                (void) printf("%s: correct, %zu monitor%s\n", arg_config, config->n_monitors,
+                              config->n_monitors == 1 ? "" : "s");
+                note_unusable(config);
+        }
+        return status;
 }
 
 /* Schemes alone, or those of a configuration's only monitor. */
@@ -437,24 +459,20 @@ static int run(const Config *config) {
 
 int main(int argc, char **argv) {
         _cleanup_(config_freep) Config *config = NULL;
-        int r;
+        int files, r;
 
-        r = parse_arguments(argc, argv);
+        r = parse_arguments(argc, argv, &files);
         if (r < 0)
                 return EXIT_USAGE;
 
+        if (arg_check)
+                return check(argv + files, (size_t) (argc - files));
         if (arg_simulate)
                 return run_simulation();
         if (arg_config) {
                 r = load_config(&config);
                 if (r < 0)
                         return EXIT_CONFIG;
-        }
-        if (arg_check) {
-                (void) printf("%s: correct, %zu monitor%s\n", arg_config, config->n_monitors,
-                              config->n_monitors == 1 ? "" : "s");
-                note_unusable(config);
-                return EXIT_OK;
         }
         return run(config);
 }

@@ -54,6 +54,17 @@ class Start(Case):
       self.assertRegex(result.stderr, r'(?m)^\S+bad\.yaml:5:\d+: .*sourc.*source')
     self.assertFalse(os.path.exists(self.path('s')))
 
+  def test_check_of_several_files(self):
+    """One that is wrong keeps none of the others from being looked at."""
+    bad = write(self.path('bad.yaml'), 'monitors:\n  - {name: x, source: sim, sourc: sim}\n')
+    result = self.udamond('--check', bad, SHIPPED, self.path('none'), SHIPPED)
+    self.assertEqual(result.returncode, 3)
+    self.assertEqual(result.stdout, f'{SHIPPED}: correct, 1 monitor\n' * 2)
+    self.assertRegex(result.stderr, r"\A\S+bad\.yaml:2:\d+: unknown key 'sourc'.*\n\S+none: cannot be read: No such file or directory\n\Z")
+    result = self.udamond('--check', SHIPPED, SHIPPED)
+    self.assertEqual((result.returncode, result.stderr), (0, ''))
+    self.assertEqual(self.udamond('--config', SHIPPED, SHIPPED).returncode, 2)
+
   def test_a_configuration_that_cannot_be_read(self):
     for path, pattern in (self.path('none'), 'No such file'), (self.directory, 'directory'):
       result = self.udamond('--config', path, '--socket', self.path('s'))
