@@ -13,6 +13,7 @@ struct ControlCall {
         Connection *connection;
         VarlinkCall message;
         bool answered; /* or kept open */
+        const char *error; /* the name of the error it was answered with */
 };
 
 struct ControlStream {

@@ -115,6 +115,8 @@ static int answer(ControlCall *call, const char *error, json_t *parameters) {
                 r = queue_message(call->connection, error, parameters, false);
 
         call->answered = r == 0;
+        if (r == 0)
+                call->error = error;
         return r;
 }
 
@@ -318,9 +320,18 @@ static const ControlMethod *find(const ControlMethod *methods, size_t n, const c
         return NULL;
 }
 
+static bool is_own(const ControlConfig *config, const ControlMethod *method) {
+        return method >= config->methods && method < config->methods + config->n_methods;
+}
+
 static int call_method(ControlCall *call, const ControlMethod *method) {
+        const ControlConfig *config = &call->connection->control->config;
         _cleanup_free_ char *field = NULL;
         int r;
+
+        if (config->allowed && is_own(config, method) &&
+            !config->allowed(config->userdata, &call->connection->peer, method))
+                return control_error_denied(call);
 
         r = fields_check(method->fields, call->message.parameters, &field);
         if (r == FIELD_E_INVALID)
@@ -328,8 +339,15 @@ static int call_method(ControlCall *call, const ControlMethod *method) {
         if (r < 0)
                 return r;
 
-        return method->handle(call, call->message.parameters,
-                              call->connection->control->config.userdata);
+        return method->handle(call, call->message.parameters, config->userdata);
+}
+
+static void tell_called(const ControlCall *call, const ControlMethod *method) {
+        const ControlConfig *config = &call->connection->control->config;
+
+        if (config->called && is_own(config, method))
+                config->called(config->userdata, &call->connection->peer, method,
+                               call->answered ? call->error : "");
 }
 
 static int call_run(ControlCall *call) {
@@ -337,6 +355,7 @@ static int call_run(ControlCall *call) {
         const char *name = call->message.method;
         const ControlMethod *method;
         size_t length;
+        int r;
 
         length = varlink_interface_length(name);
         if (length == 0)
@@ -353,7 +372,9 @@ static int call_run(ControlCall *call) {
                 return answer_text(call, VARLINK_METHOD_NOT_IMPLEMENTED, "method",
                                    json_string(name));
 
-        return call_method(call, method);
+        r = call_method(call, method);
+        tell_called(call, method);
+        return r;
 }
 
 bool control_dispatch(Connection *c, const char *text, size_t size, char **ret_reason) {

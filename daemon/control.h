@@ -77,18 +77,8 @@ typedef struct ControlMethod {
         /* `parameters` is an object, borrowed for the time of the call. `userdata` is that of
          * ControlConfig. */
         int (*handle)(ControlCall *call, json_t *parameters, void *userdata);
+        unsigned access; /* means something to ControlConfig.allowed alone */
 } ControlMethod;
-
-/* All of it is borrowed and must outlive the server, except `limits`, which is copied. */
-typedef struct ControlConfig {
-        const ServiceInfo *info; /* what GetInfo tells, and the interfaces */
-        const ControlMethod *methods;
-        size_t n_methods;
-        ControlLimits limits;
-        /* Facts about peers, at a syslog priority. May be NULL. */
-        void (*log)(void *userdata, int priority, const char *text);
-        void *userdata; /* for log and for the handlers */
-} ControlConfig;
 
 /* Who called, as of its connect(). Decide on uid and groups only: the pid may be another process's
  * by now. */
@@ -99,6 +89,24 @@ typedef struct ControlPeer {
         const gid_t *groups; /* supplementary */
         size_t n_groups;
 } ControlPeer;
+
+/* All of it is borrowed and must outlive the server, except `limits`, which is copied. */
+typedef struct ControlConfig {
+        const ServiceInfo *info; /* what GetInfo tells, and the interfaces */
+        const ControlMethod *methods;
+        size_t n_methods;
+        ControlLimits limits;
+        /* Whether the peer may call the method; otherwise it is answered PermissionDenied, whatever
+         * the parameters. Not asked for org.varlink.service. May be NULL: everybody may all. */
+        bool (*allowed)(void *userdata, const ControlPeer *peer, const ControlMethod *method);
+        /* One of `methods` was called. `error`: the one that was answered; NULL: none, the call was
+         * answered or is kept open; "" when it could not be answered. May be NULL. */
+        void (*called)(void *userdata, const ControlPeer *peer, const ControlMethod *method,
+                       const char *error);
+        /* Facts about peers, at a syslog priority. May be NULL. */
+        void (*log)(void *userdata, int priority, const char *text);
+        void *userdata; /* for all of these and for the handlers */
+} ControlConfig;
 
 bool control_peer_in_group(const ControlPeer *peer, gid_t group);
 

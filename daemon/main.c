@@ -388,12 +388,14 @@ static int set_up_control(Daemon *d, char **ret_error) {
                 .started = clock_nsec(CLOCK_MONOTONIC),
                 .config_file = arg_config,
         };
-        access_init(&d->methods.access);
+        access_init(&d->methods.access, ACCESS_READ_GROUP, ACCESS_ADMIN_GROUP);
         d->control_config = (ControlConfig) {
                 .info = &methods_service,
                 .methods = methods_table,
                 .n_methods = methods_n,
                 .limits = CONTROL_LIMITS_DEFAULT,
+                .allowed = methods_allowed,
+                .called = methods_called,
                 .log = on_log,
                 .userdata = &d->methods,
         };

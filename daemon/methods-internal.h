@@ -4,12 +4,9 @@
 
 #include "methods.h"
 
-bool methods_allowed(const MethodsContext *context, ControlCall *call, AccessClass class);
-
-/* How most methods begin: may the peer, and which monitor is meant: the named one, or the only one? *ret is NULL where
- * an error was sent; then the method returns what this did. */
-int methods_begin(const MethodsContext *context, ControlCall *call, const json_t *parameters, AccessClass class,
-                  Engine **ret);
+/* How most methods begin: which monitor is meant, the named one, or the only one? *ret is NULL where an error was sent;
+ * then the method returns what this did. */
+int methods_begin(const MethodsContext *context, ControlCall *call, const json_t *parameters, Engine **ret);
 
 /* Sends ConfigInvalid. file may be NULL. */
 int methods_config_invalid(ControlCall *call, const char *file, const ConfigErrors *errors);

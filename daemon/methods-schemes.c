@@ -90,7 +90,7 @@ int method_get_schemes(ControlCall *call, json_t *parameters, void *userdata) {
         Writer *w;
         int r;
 
-        r = methods_begin(c, call, parameters, ACCESS_READ, &engine);
+        r = methods_begin(c, call, parameters, &engine);
         if (!engine)
                 return r;
 
@@ -109,7 +109,7 @@ int method_get_scheme_log(ControlCall *call, json_t *parameters, void *userdata)
         Writer *w;
         int r;
 
-        r = methods_begin(c, call, parameters, ACCESS_READ, &engine);
+        r = methods_begin(c, call, parameters, &engine);
         if (!engine)
                 return r;
         if (limit < 0)
@@ -171,7 +171,7 @@ int method_set_scheme(ControlCall *call, json_t *parameters, void *userdata) {
         Engine *engine;
         int r;
 
-        r = methods_begin(c, call, parameters, ACCESS_ADMIN, &engine);
+        r = methods_begin(c, call, parameters, &engine);
         if (!engine)
                 return r;
         r = scheme_set_find(engine_schemes(engine), scheme);
@@ -187,7 +187,7 @@ int method_set_goal_input(ControlCall *call, json_t *parameters, void *userdata)
         Engine *engine;
         int r;
 
-        r = methods_begin(c, call, parameters, ACCESS_ADMIN, &engine);
+        r = methods_begin(c, call, parameters, &engine);
         if (!engine)
                 return r;
         if (!(value >= 0))
@@ -209,9 +209,6 @@ int method_get_config(ControlCall *call, json_t *parameters, void *userdata) {
         int r;
 
         (void) parameters;
-        if (!methods_allowed(c, call, ACCESS_READ))
-                return control_error_denied(call);
-
         for (size_t i = 0; i < c->manager->n_engines; i++)
                 monitors[i] = engine_config(c->manager->engines[i]);
         r = config_format(monitors, c->manager->n_engines, &yaml);
@@ -239,8 +236,6 @@ int method_reload(ControlCall *call, json_t *parameters, void *userdata) {
         int r;
 
         (void) parameters;
-        if (!methods_allowed(c, call, ACCESS_ADMIN))
-                return control_error_denied(call);
         if (!c->config_file)
                 return control_error(call, UDAMON_ERROR("NoConfigFile"), NULL);
 

@@ -12,8 +12,19 @@
 #include "report.h"
 #include "request.h"
 
-bool methods_allowed(const MethodsContext *c, ControlCall *call, AccessClass class) {
-        return access_allows(&c->access, control_call_peer(call), class);
+bool methods_allowed(void *userdata, const ControlPeer *peer, const ControlMethod *method) {
+        return access_allows(&((const MethodsContext *) userdata)->access, peer, method->access);
+}
+
+/* What changes something, and whoever tries what is not for him, is in the journal. */
+void methods_called(void *userdata, const ControlPeer *peer, const ControlMethod *method, const char *error) {
+        bool denied = error && streq(error, VARLINK_PERMISSION_DENIED);
+
+        (void) userdata;
+        if (method->access != ACCESS_ADMIN && !denied)
+                return;
+        log_notice("user %u (pid %d) called %s: %s", (unsigned) peer->uid, (int) peer->pid, method->name,
+                   !error ? "done" : *error ? error : "failed");
 }
 
 static json_t *monitor_names(const Manager *manager) {
@@ -29,7 +40,8 @@ static int no_such_monitor(ControlCall *call, const Manager *manager, const char
                              json_pack("{s:s,s:o}", "name", name, "monitors", monitor_names(manager)));
 }
 
-static int find_monitor(const Manager *manager, ControlCall *call, const json_t *parameters, Engine **ret) {
+int methods_begin(const MethodsContext *c, ControlCall *call, const json_t *parameters, Engine **ret) {
+        const Manager *manager = c->manager;
         const char *name = field_string(parameters, "name", NULL);
 
         *ret = NULL;
@@ -46,13 +58,6 @@ static int find_monitor(const Manager *manager, ControlCall *call, const json_t 
         return 0;
 }
 
-int methods_begin(const MethodsContext *c, ControlCall *call, const json_t *parameters, AccessClass class,
-                  Engine **ret) {
-        *ret = NULL;
-        return methods_allowed(c, call, class) ? find_monitor(c->manager, call, parameters, ret)
-                                               : control_error_denied(call);
-}
-
 static uint64_t own_resident(const Manager *manager) {
         ProcStat stat;
 
@@ -66,9 +71,6 @@ static int get_status(ControlCall *call, json_t *parameters, void *userdata) {
         Writer *w;
 
         (void) parameters;
-        if (!methods_allowed(c, call, ACCESS_READ))
-                return control_error_denied(call);
-
         w = control_reply_begin(call);
         if (w) {
                 writer_open_object(w, "context");
@@ -103,9 +105,6 @@ static int get_capabilities(ControlCall *call, json_t *parameters, void *userdat
         Writer *w;
 
         (void) parameters;
-        if (!methods_allowed(c, call, ACCESS_READ))
-                return control_error_denied(call);
-
         if (!c->manager->support)
                 (void) action_support_probe(c->manager->host.roots, &c->manager->support);
         w = control_reply_begin(call);
@@ -161,9 +160,6 @@ static int start_monitor(ControlCall *call, json_t *parameters, void *userdata) 
         Writer *w;
         int r;
 
-        if (!methods_allowed(c, call, ACCESS_ADMIN))
-                return control_error_denied(call);
-
         r = request_start(parameters, &config, &field, &reason, &errors);
         if (r == REQUEST_E_CONFIG)
                 return methods_config_invalid(call, NULL, &errors);
@@ -190,8 +186,6 @@ static int stop_monitor(ControlCall *call, json_t *parameters, void *userdata) {
         const MethodsContext *c = userdata;
         const char *name = field_string(parameters, "name", "");
 
-        if (!methods_allowed(c, call, ACCESS_ADMIN))
-                return control_error_denied(call);
         if (manager_stop(c->manager, name) < 0)
                 return no_such_monitor(call, c->manager, name);
         return control_reply(call, NULL);
@@ -216,7 +210,7 @@ static int get_snapshot(ControlCall *call, json_t *parameters, void *userdata) {
         Engine *engine;
         int r;
 
-        r = methods_begin(c, call, parameters, ACCESS_READ, &engine);
+        r = methods_begin(c, call, parameters, &engine);
         if (!engine)
                 return r;
 
@@ -240,7 +234,7 @@ static int get_history(ControlCall *call, json_t *parameters, void *userdata) {
         Writer *w;
         int r;
 
-        r = methods_begin(c, call, parameters, ACCESS_READ, &engine);
+        r = methods_begin(c, call, parameters, &engine);
         if (!engine)
                 return r;
 
@@ -251,18 +245,18 @@ static int get_history(ControlCall *call, json_t *parameters, void *userdata) {
 }
 
 const ControlMethod methods_table[] = {
-        { UDAMON_METHOD("GetStatus"), NULL, get_status },
-        { UDAMON_METHOD("GetCapabilities"), NULL, get_capabilities },
-        { UDAMON_METHOD("StartMonitor"), request_start_fields, start_monitor },
-        { UDAMON_METHOD("StopMonitor"), request_name_fields, stop_monitor },
-        { UDAMON_METHOD("GetSnapshot"), request_optional_name_fields, get_snapshot },
-        { UDAMON_METHOD("GetHistory"), request_optional_name_fields, get_history },
-        { UDAMON_METHOD("GetSchemes"), request_optional_name_fields, method_get_schemes },
-        { UDAMON_METHOD("GetSchemeLog"), methods_log_fields, method_get_scheme_log },
-        { UDAMON_METHOD("SetScheme"), methods_set_scheme_fields, method_set_scheme },
-        { UDAMON_METHOD("SetGoalInput"), methods_goal_input_fields, method_set_goal_input },
-        { UDAMON_METHOD("GetConfig"), NULL, method_get_config },
-        { UDAMON_METHOD("Reload"), NULL, method_reload },
+        { UDAMON_METHOD("GetStatus"), NULL, get_status, ACCESS_READ },
+        { UDAMON_METHOD("GetCapabilities"), NULL, get_capabilities, ACCESS_READ },
+        { UDAMON_METHOD("StartMonitor"), request_start_fields, start_monitor, ACCESS_ADMIN },
+        { UDAMON_METHOD("StopMonitor"), request_name_fields, stop_monitor, ACCESS_ADMIN },
+        { UDAMON_METHOD("GetSnapshot"), request_optional_name_fields, get_snapshot, ACCESS_READ },
+        { UDAMON_METHOD("GetHistory"), request_optional_name_fields, get_history, ACCESS_READ },
+        { UDAMON_METHOD("GetSchemes"), request_optional_name_fields, method_get_schemes, ACCESS_READ },
+        { UDAMON_METHOD("GetSchemeLog"), methods_log_fields, method_get_scheme_log, ACCESS_READ },
+        { UDAMON_METHOD("SetScheme"), methods_set_scheme_fields, method_set_scheme, ACCESS_ADMIN },
+        { UDAMON_METHOD("SetGoalInput"), methods_goal_input_fields, method_set_goal_input, ACCESS_ADMIN },
+        { UDAMON_METHOD("GetConfig"), NULL, method_get_config, ACCESS_READ },
+        { UDAMON_METHOD("Reload"), NULL, method_reload, ACCESS_ADMIN },
 };
 const size_t methods_n = ELEMENTSOF(methods_table);
 

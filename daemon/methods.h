@@ -18,3 +18,7 @@ typedef struct MethodsContext {
 extern const ControlMethod methods_table[];
 extern const size_t methods_n;
 extern const ServiceInfo methods_service;
+
+/* Who may call which (ControlConfig.allowed), and the audit of what was called (ControlConfig.called). */
+bool methods_allowed(void *userdata, const ControlPeer *peer, const ControlMethod *method);
+void methods_called(void *userdata, const ControlPeer *peer, const ControlMethod *method, const char *error);
