@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "engine-internal.h"
+#include "event.h"
 #include "log.h"
 
 /* A map that is read in vain every second costs little; a child that is noticed late is lost. */
@@ -16,6 +17,20 @@ static void wake(Engine *e) {
                 return;
         (void) sd_event_source_set_time(e->step_timer, 0);
         (void) sd_event_source_set_enabled(e->step_timer, SD_EVENT_ONESHOT);
+}
+
+/* Children come and go by the thousand: that is no news. */
+static void tell_target(const Engine *e, EventKind kind, bool news, const char *command, pid_t pid) {
+        const char *before = kind == EVENT_TARGET_FOUND    ? "watching "
+                             : kind == EVENT_TARGET_DENIED ? "may not look at "
+                                                           : "";
+        const char *after = kind == EVENT_TARGET_FOUND ? "" : kind == EVENT_TARGET_DENIED ? " any more" : " has ended";
+        const Event event = { .kind = kind, .monitor = e->config.name, .pid = pid };
+
+        if (news)
+                event_report(&event, "%s%s (pid %d)%s", before, command, (int) pid, after);
+        else
+                log_debug("monitor '%s': %s%s (pid %d)%s", e->config.name, before, command, (int) pid, after);
 }
 
 /* A process becomes a target (follow_add_t). */
@@ -38,21 +53,17 @@ static int add_target(void *userdata, const PidRef *ref, const ProcStat *stat, b
                 return r;
 
         wake(e);
-        /* children come and go by the thousand: that is no news */
-        log_message(named ? LOG_INFO : LOG_DEBUG, "monitor '%s': watching %s (pid %d)", e->config.name, stat->comm,
-                    (int) ref->pid);
+        tell_target(e, EVENT_TARGET_FOUND, named, stat->comm, ref->pid);
         return 0;
 }
 
-static void log_ended(Engine *e, const Target *target) {
+static void tell_ended(Engine *e, const Target *target) {
         const Followed *followed = follower_find(&e->follower, target->id);
 
         if (target->state == TARGET_DENIED)
-                log_warning("monitor '%s': may not look at %s (pid %d) any more", e->config.name, target->command,
-                            (int) target->pid);
+                tell_target(e, EVENT_TARGET_DENIED, true, target->command, target->pid);
         else
-                log_message(followed && followed->named ? LOG_INFO : LOG_DEBUG, "monitor '%s': %s (pid %d) has ended",
-                            e->config.name, target->command, (int) target->pid);
+                tell_target(e, EVENT_TARGET_ENDED, followed && followed->named, target->command, target->pid);
 }
 
 void engine_on_exit_of(void *userdata, uint64_t target) {
@@ -65,7 +76,7 @@ void engine_drop_ended(Engine *e) {
 
                 if (target->state == TARGET_RUNNING)
                         continue;
-                log_ended(e, target);
+                tell_ended(e, target);
                 follower_forget(&e->follower, target->id);
                 (void) monitor_remove_target(e->monitor, target->id);
         }

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "engine-internal.h"
+#include "event.h"
 #include "log.h"
 
 const char *engine_state_name(EngineState state) {
@@ -38,10 +39,9 @@ void engine_finish(Engine *e, EngineState state, const char *message) {
         e->state = state;
         engine_set_message(e, message);
         stop_timers(e);
-        if (state == ENGINE_FAILED)
-                log_error("monitor '%s' failed: %s", e->config.name, message);
-        else
-                log_info("monitor '%s' ended: %s", e->config.name, message);
+        event_report(&(Event) { .kind = state == ENGINE_FAILED ? EVENT_MONITOR_FAILED : EVENT_MONITOR_ENDED,
+                                .monitor = e->config.name },
+                     "%s: %s", engine_state_name(state), message);
         e->callbacks.finished(e, e->callbacks.userdata);
 }
 
@@ -116,8 +116,10 @@ void engine_govern(Engine *e, double ratio, nsec_t elapsed) {
                 monitor_set_budget(e->monitor, attrs.samples_per_sec);
                 return;
         }
-        log_info("monitor '%s': to keep to the CPU limit the sampling interval becomes %s", e->config.name,
-                 format_duration(text, attrs.sample));
+        event_report(&(Event) { .kind = EVENT_MONITOR_PACED, .monitor = e->config.name,
+                                .numbers = { { "sample", EVENT_NS, (double) attrs.sample },
+                                             { "cpu_share", EVENT_SHARE, e->pace.share } } },
+                     "to keep to the CPU limit the sampling interval becomes %s", format_duration(text, attrs.sample));
         monitor_set_attrs(e->monitor, &attrs);
 }
 
@@ -252,7 +254,8 @@ int engine_new(const EngineHost *host, const MonitorConfig *config, const Engine
 
         engine_set_message(e, monitor_n_targets(e->monitor) > 0 ? "the first aggregation is not over yet"
                                                          : "no process of that name runs");
-        log_info("monitor '%s': source %s, %s", e->config.name, e->source->ops->name, e->chosen.reason);
+        event_report(&(Event) { .kind = EVENT_MONITOR_STARTED, .monitor = e->config.name }, "source %s, %s",
+                     e->source->ops->name, e->chosen.reason);
         for (char **warning = e->chosen.warnings; warning && *warning; warning++)
                 log_warning("monitor '%s': %s", e->config.name, *warning);
 

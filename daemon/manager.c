@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "event.h"
 #include "log.h"
 
 /* ---- The CPU limit ---- */
@@ -205,7 +206,7 @@ int manager_stop(Manager *m, const char *name) {
 
                 if (!streq(engine_config(engine)->name, name))
                         continue;
-                log_info("monitor '%s': stopped", name);
+                event_report(&(Event) { .kind = EVENT_MONITOR_STOPPED, .monitor = name }, "stopped");
                 memmove(&m->engines[i], &m->engines[i + 1], (m->n_engines - i - 1) * sizeof(*m->engines));
                 m->n_engines--;
                 manager_end(m, engine);
