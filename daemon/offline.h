@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What udamond does without being a daemon: check a configuration, simulate schemes. */
+#pragma once
+
+#include "config/config.h"
+#include "options.h"
+
+/* One line each to standard error. */
+void print_config_errors(const char *file, const ConfigErrors *errors);
+
+/* Both return an exit status. */
+int offline_check(const char *const *files, size_t n); /* all of them, whatever is wrong with one */
+int offline_simulate(const char *file);

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The daemon as a process: set up, event loop, signals, end. */
+#include "service.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+
+#include "base/error.h"
+#include "log.h"
+#include "methods.h"
+#include "offline.h"
+#include "reload.h"
+
+#define SOCKET_NAME "varlink" /* FileDescriptorName= of the socket unit */
+
+/* All that lives as long as the process. */
+typedef struct Daemon {
+        const Options *options;
+        RootFds roots;
+        sd_event *event;
+        Capabilities *caps;
+        Manager manager;
+        MethodsContext methods;
+        ControlConfig control_config;
+        Control *control;
+} Daemon;
+
+static const char *config_file(const Options *options) {
+        return options->n_paths > 0 ? options->paths[0] : NULL;
+}
+
+static int load_config(const char *file, Config **ret) {
+        _cleanup_(config_errors_deinit) ConfigErrors errors = {};
+        int r = config_load(file, ret, &errors);
+
+        print_config_errors(file, &errors);
+        return r;
+}
+
+static void on_log(void *userdata, int priority, const char *text) {
+        (void) userdata;
+        log_message(priority, "%s", text);
+}
+
+static void on_connection_closed(void *userdata) {
+        (void) sd_event_exit(((Daemon *) userdata)->event, 0);
+}
+
+/* SIGHUP: the configuration again, all of it or nothing. */
+static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *info, void *userdata) {
+        _cleanup_(config_errors_deinit) ConfigErrors errors = {};
+        _cleanup_(reload_report_deinit) ReloadReport report = {};
+        Daemon *d = userdata;
+        int r;
+
+        (void) s;
+        (void) info;
+        if (!config_file(d->options)) {
+                log_notice("started without a configuration file: nothing to load again");
+                return 0;
+        }
+        (void) sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_nsec(CLOCK_MONOTONIC) / NSEC_PER_USEC);
+        r = reload(&d->manager, config_file(d->options), &report, &errors);
+        print_config_errors(config_file(d->options), &errors);
+        if (r < 0)
+                log_error("%s was not loaded, everything stays as it was: %s", config_file(d->options), error_text(r));
+        else
+                log_notice("%s loaded again: %zu monitors started, %zu changed, %zu stopped, %zu unchanged", config_file(d->options),
+                           report.fates[RELOAD_STARTED].n, report.fates[RELOAD_CHANGED].n,
+                           report.fates[RELOAD_STOPPED].n, report.fates[RELOAD_UNCHANGED].n);
+        (void) sd_notify(0, "READY=1");
+        return 0;
+}
+
+static int add_signals(Daemon *d) {
+        static const int signals[] = { SIGTERM, SIGINT };
+        sigset_t mask;
+        int r;
+
+        (void) signal(SIGPIPE, SIG_IGN);
+        (void) sigemptyset(&mask);
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+                (void) sigaddset(&mask, signals[i]);
+        (void) sigaddset(&mask, SIGHUP);
+        if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+                return -errno;
+
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++) {
+                /* without a handler the loop ends with the code that is given as userdata */
+                r = sd_event_add_signal(d->event, NULL, signals[i], NULL, NULL);
+                if (r < 0)
+                        return r;
+        }
+        r = sd_event_add_signal(d->event, NULL, SIGHUP, on_hangup, d);
+        return r < 0 ? r : 0;
+}
+
+static int listen_on(Daemon *d, char **ret_error) {
+        int r;
+
+        for (size_t i = 0; i < d->options->n_connection_fds; i++) {
+                r = control_add_connection(d->control, d->options->connection_fds[i], i == 0 ? on_connection_closed : NULL, d);
+                if (r < 0)
+                        return error_setf(ret_error, r, "descriptor %d is no connected socket: %s",
+                                          d->options->connection_fds[i], error_text(r));
+        }
+        if (d->options->n_connection_fds > 0 && !d->options->socket)
+                return 0;
+
+        if (!d->options->socket) {
+                r = control_listen_inherited(d->control, SOCKET_NAME, ret_error);
+                if (r != CONTROL_E_NONE)
+                        return r;
+        }
+        d->methods.socket = d->options->socket ?: SOCKET_DEFAULT;
+        return control_listen_path(d->control, d->methods.socket, 0660, d->methods.access.read_group, ret_error);
+}
+
+/* A monitor that cannot start now is an error of that monitor, not of the others. */
+static void start_monitors(Daemon *d, const Config *config) {
+        for (size_t i = 0; i < config->n_monitors; i++) {
+                _cleanup_free_ char *reason = NULL;
+                Engine *engine;
+                int r;
+
+                r = manager_start(&d->manager, &config->monitors[i], &engine, &reason);
+                if (r != 0)
+                        log_error("monitor '%s' cannot start: %s", config->monitors[i].name, reason ?: error_text(r));
+                else
+                        engine_set_from_file(engine);
+        }
+}
+
+static void log_capabilities(const Capabilities *caps, bool is_private) {
+        log_info("kernel %s, source %s: %s", caps->kernel, source_kind_name(caps->best),
+                 caps->sources[caps->best].reason);
+        for (size_t i = 0; i < caps->n_items; i++)
+                if (*caps->items[i].cost)
+                        log_message(is_private ? LOG_DEBUG : LOG_NOTICE, "%s: %s; %s",
+                                    caps->items[i].name, caps->items[i].detail, caps->items[i].cost);
+}
+
+static int set_up_control(Daemon *d, char **ret_error) {
+        int r;
+
+        d->methods = (MethodsContext) {
+                .manager = &d->manager,
+                .started = clock_nsec(CLOCK_MONOTONIC),
+                .config_file = config_file(d->options),
+        };
+        access_init(&d->methods.access, ACCESS_READ_GROUP, ACCESS_ADMIN_GROUP);
+        d->control_config = (ControlConfig) {
+                .info = &methods_service,
+                .methods = methods_table,
+                .n_methods = methods_n,
+                .limits = CONTROL_LIMITS_DEFAULT,
+                .allowed = methods_allowed,
+                .called = methods_called,
+                .log = on_log,
+                .userdata = &d->methods,
+        };
+
+        r = control_new(d->event, &d->control_config, &d->control);
+        if (r < 0)
+                return r;
+        d->methods.control = d->control;
+        return listen_on(d, ret_error);
+}
+
+static int set_up(Daemon *d, const Config *config, char **ret_error) {
+        int r;
+
+        r = root_fds_open(&d->roots, "");
+        if (r < 0)
+                return error_setf(ret_error, r, "cannot open /proc and /sys: %s", error_text(r));
+        r = sd_event_default(&d->event);
+        if (r >= 0)
+                r = add_signals(d);
+        if (r >= 0)
+                r = capabilities_probe(&d->roots, &d->caps);
+        if (r >= 0)
+                r = manager_init(&d->manager, &(EngineHost) { .event = d->event, .roots = &d->roots, .caps = d->caps },
+                                 d->options->cpu_limit);
+        if (r < 0)
+                return r;
+        log_capabilities(d->caps, d->options->n_connection_fds > 0);
+
+        r = set_up_control(d, ret_error);
+        if (r == 0 && config)
+                start_monitors(d, config);
+        return r;
+}
+
+static void tear_down(Daemon *d) {
+        if (d->manager.host.event)
+                manager_deinit(&d->manager);
+        control_free(d->control);
+        capabilities_free(d->caps);
+        sd_event_unref(d->event);
+        root_fds_close(&d->roots);
+}
+
+int service_run(const Options *options) {
+        _cleanup_(tear_down) Daemon d = { .options = options, .roots = ROOT_FDS_NONE };
+        _cleanup_(config_freep) Config *config = NULL;
+        _cleanup_free_ char *reason = NULL;
+        int r;
+
+        if (config_file(options)) {
+                r = load_config(config_file(options), &config);
+                if (r < 0)
+                        return EXIT_CONFIG;
+        }
+        r = set_up(&d, config, &reason);
+        if (r != 0) {
+                log_error("%s", reason ?: error_text(r));
+                return EXIT_FAILED;
+        }
+
+        (void) sd_notify(0, "READY=1");
+        r = sd_event_loop(d.event);
+        (void) sd_notify(0, "STOPPING=1");
+        if (r < 0)
+                log_error("the event loop failed: %s", error_text(r));
+        return r < 0 ? EXIT_FAILED : EXIT_OK;
+}
