@@ -19,6 +19,7 @@
 /* All that lives as long as the process. */
 typedef struct Daemon {
         const Options *options;
+        const char *config_file; /* NULL: none */
         RootFds roots;
         sd_event *event;
         Capabilities *caps;
@@ -58,19 +59,20 @@ static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *info, vo
 
         (void) s;
         (void) info;
-        if (!config_file(d->options)) {
+        if (!d->config_file) {
                 log_notice("started without a configuration file: nothing to load again");
                 return 0;
         }
         (void) sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_nsec(CLOCK_MONOTONIC) / NSEC_PER_USEC);
-        r = reload(&d->manager, config_file(d->options), &report, &errors);
-        print_config_errors(config_file(d->options), &errors);
+        r = reload(&d->manager, d->config_file, &report, &errors);
+        print_config_errors(d->config_file, &errors);
         if (r < 0)
-                log_error("%s was not loaded, everything stays as it was: %s", config_file(d->options), error_text(r));
+                log_error("%s was not loaded, everything stays as it was: %s", d->config_file, error_text(r));
         else
-                log_notice("%s loaded again: %zu monitors started, %zu changed, %zu stopped, %zu unchanged", config_file(d->options),
-                           report.fates[RELOAD_STARTED].n, report.fates[RELOAD_CHANGED].n,
-                           report.fates[RELOAD_STOPPED].n, report.fates[RELOAD_UNCHANGED].n);
+                log_notice("%s loaded again: %zu monitors started, %zu changed, %zu stopped, %zu unchanged",
+                           d->config_file, report.fates[RELOAD_STARTED].n,
+                           report.fates[RELOAD_CHANGED].n, report.fates[RELOAD_STOPPED].n,
+                           report.fates[RELOAD_UNCHANGED].n);
         (void) sd_notify(0, "READY=1");
         return 0;
 }
@@ -99,23 +101,26 @@ static int add_signals(Daemon *d) {
 }
 
 static int listen_on(Daemon *d, char **ret_error) {
+        const Options *options = d->options;
         int r;
 
-        for (size_t i = 0; i < d->options->n_connection_fds; i++) {
-                r = control_add_connection(d->control, d->options->connection_fds[i], i == 0 ? on_connection_closed : NULL, d);
+        for (size_t i = 0; i < options->n_connection_fds; i++) {
+                int fd = options->connection_fds[i];
+
+                r = control_add_connection(d->control, fd, i == 0 ? on_connection_closed : NULL, d);
                 if (r < 0)
-                        return error_setf(ret_error, r, "descriptor %d is no connected socket: %s",
-                                          d->options->connection_fds[i], error_text(r));
+                        return error_setf(ret_error, r, "descriptor %d is no connected socket: %s", fd,
+                                          error_text(r));
         }
-        if (d->options->n_connection_fds > 0 && !d->options->socket)
+        if (options->n_connection_fds > 0 && !options->socket)
                 return 0;
 
-        if (!d->options->socket) {
+        if (!options->socket) {
                 r = control_listen_inherited(d->control, SOCKET_NAME, ret_error);
                 if (r != CONTROL_E_NONE)
                         return r;
         }
-        d->methods.socket = d->options->socket ?: SOCKET_DEFAULT;
+        d->methods.socket = options->socket ?: SOCKET_DEFAULT;
         return control_listen_path(d->control, d->methods.socket, 0660, d->methods.access.read_group, ret_error);
 }
 
@@ -149,7 +154,7 @@ static int set_up_control(Daemon *d, char **ret_error) {
         d->methods = (MethodsContext) {
                 .manager = &d->manager,
                 .started = clock_nsec(CLOCK_MONOTONIC),
-                .config_file = config_file(d->options),
+                .config_file = d->config_file,
         };
         access_init(&d->methods.access, ACCESS_READ_GROUP, ACCESS_ADMIN_GROUP);
         d->control_config = (ControlConfig) {
@@ -204,13 +209,17 @@ static void tear_down(Daemon *d) {
 }
 
 int service_run(const Options *options) {
-        _cleanup_(tear_down) Daemon d = { .options = options, .roots = ROOT_FDS_NONE };
+        _cleanup_(tear_down) Daemon d = {
+                .options = options,
+                .config_file = config_file(options),
+                .roots = ROOT_FDS_NONE,
+        };
         _cleanup_(config_freep) Config *config = NULL;
         _cleanup_free_ char *reason = NULL;
         int r;
 
-        if (config_file(options)) {
-                r = load_config(config_file(options), &config);
+        if (d.config_file) {
+                r = load_config(d.config_file, &config);
                 if (r < 0)
                         return EXIT_CONFIG;
         }
