@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <syslog.h>
 
 #include "base/error.h"
 #include "control-internal.h"
@@ -146,14 +145,16 @@ Connection *connection_free(Connection *c) {
         return NULL;
 }
 
-static void say(const Connection *c, int priority, const char *reason) {
-        control_log(c->control, priority, "client %d of user %u disconnected: %s",
+static void say(const Connection *c, ControlFact fact, const char *reason) {
+        if (fact == CONTROL_DROPPED)
+                c->control->counters.dropped++;
+        control_log(c->control, fact, &c->peer, "client %d of user %u disconnected: %s",
                     (int) c->peer.pid, (unsigned) c->peer.uid, reason);
 }
 
 void connection_end(Connection *c, const char *reason) {
         if (reason)
-                say(c, LOG_NOTICE, reason);
+                say(c, CONTROL_DROPPED, reason);
         c->read_over = true;
         frame_input_deinit(&c->input);
         connection_update(c);
@@ -278,7 +279,7 @@ static void connection_run(Connection *c, bool readable) {
         }
 
         if (r != 0) {
-                say(c, LOG_DEBUG, error_text(r));
+                say(c, CONTROL_LOST, error_text(r));
                 connection_free(c);
         } else if (is_over(c))
                 connection_free(c);
@@ -308,10 +309,10 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         nsec_t now = control_now(c->control);
 
         if (c->unread_since > 0 && now >= c->unread_since + limits->unread) {
-                say(c, LOG_NOTICE, "it does not read its replies");
+                say(c, CONTROL_DROPPED, "it does not read its replies");
                 connection_free(c);
         } else if (c->unfinished_since > 0 && now >= c->unfinished_since + limits->unfinished) {
-                say(c, LOG_NOTICE, "it did not finish its message");
+                say(c, CONTROL_DROPPED, "it did not finish its message");
                 connection_free(c);
         } else
                 connection_update(c);

@@ -52,7 +52,7 @@ struct Control {
         unsigned n_connections;
         Listener *listeners;
         nsec_t refusal_logged;
-        unsigned refusals;
+        ControlCounters counters;
 };
 
 /* control.c */
@@ -61,7 +61,8 @@ struct Control {
  * it; freed by the caller). */
 bool control_dispatch(Connection *c, const char *text, size_t size, char **ret_reason);
 
-void control_log(const Control *control, int priority, const char *format, ...) _printf_(3, 4);
+void control_log(const Control *control, ControlFact fact, const ControlPeer *peer, const char *format, ...)
+        _printf_(4, 5);
 
 /* Monotonic, of this turn of the event loop. */
 nsec_t control_now(const Control *control);

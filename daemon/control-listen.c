@@ -2,12 +2,12 @@
 /* How peers come to the varlink server: a path, an inherited socket, a connection handed over. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <syslog.h>
 #include <systemd/sd-daemon.h>
 
 #include "base/error.h"
@@ -62,13 +62,13 @@ static void count_connections(const Control *control, uid_t uid, unsigned *ret_a
 static void log_refusal(Control *control, const ControlPeer *peer) {
         nsec_t now = control_now(control);
 
-        control->refusals++;
+        control->counters.refused++;
         if (control->refusal_logged > 0 && now - control->refusal_logged < NSEC_PER_SEC)
                 return;
 
-        control_log(control, LOG_WARNING,
-                    "client %d of user %u refused: too many connections (%u refused so far)",
-                    (int) peer->pid, (unsigned) peer->uid, control->refusals);
+        control_log(control, CONTROL_REFUSED, peer,
+                    "client %d of user %u refused: too many connections (%" PRIu64 " refused so far)",
+                    (int) peer->pid, (unsigned) peer->uid, control->counters.refused);
         control->refusal_logged = now;
 }
 
@@ -80,7 +80,7 @@ static void take_connection(Control *control, int fd) {
 
         r = connection_new(control, fd, false, &c);
         if (r < 0) {
-                control_log(control, LOG_WARNING, "client refused: %s", error_text(r));
+                control_log(control, CONTROL_REFUSED, NULL, "client refused: %s", error_text(r));
                 return;
         }
 
@@ -89,7 +89,9 @@ static void take_connection(Control *control, int fd) {
             (c->peer.uid != 0 && user > limits->connections_per_uid)) {
                 log_refusal(control, &c->peer);
                 connection_free(c);
+                return;
         }
+        control->counters.accepted++;
 }
 
 /* Without descriptors or memory the connection stays in the queue, and the listener readable: it is
@@ -97,7 +99,7 @@ static void take_connection(Control *control, int fd) {
 static void pause_listener(Listener *listener, int error) {
         uint64_t pause = listener->control->config.limits.accept_pause / NSEC_PER_USEC;
 
-        control_log(listener->control, LOG_WARNING, "cannot accept connections for now: %s",
+        control_log(listener->control, CONTROL_PAUSED, NULL, "cannot accept connections for now: %s",
                     error_text(error));
         (void) sd_event_source_set_enabled(listener->io, SD_EVENT_OFF);
         (void) sd_event_source_set_time_relative(listener->resume, pause);

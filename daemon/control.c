@@ -4,12 +4,11 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <syslog.h>
 
 #include "base/error.h"
 #include "control-internal.h"
 
-void control_log(const Control *control, int priority, const char *format, ...) {
+void control_log(const Control *control, ControlFact fact, const ControlPeer *peer, const char *format, ...) {
         _cleanup_free_ char *text = NULL;
         va_list ap;
 
@@ -21,7 +20,7 @@ void control_log(const Control *control, int priority, const char *format, ...) 
                 text = NULL;
         va_end(ap);
         if (text)
-                control->config.log(control->config.userdata, priority, text);
+                control->config.log(control->config.userdata, fact, peer, text);
 }
 
 nsec_t control_now(const Control *control) {
@@ -62,6 +61,10 @@ Control *control_free(Control *control) {
 
 unsigned control_n_connections(const Control *control) {
         return control->n_connections;
+}
+
+ControlCounters control_counters(const Control *control) {
+        return control->counters;
 }
 
 bool control_peer_in_group(const ControlPeer *peer, gid_t group) {
@@ -281,6 +284,7 @@ int control_stream_end(ControlStream *stream, bool continues) {
 }
 
 void control_stream_close(ControlStream *stream) {
+        stream->connection->control->counters.dropped++;
         connection_end(stream->connection, NULL);
         stream_end(stream);
 }

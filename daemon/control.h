@@ -90,6 +90,13 @@ typedef struct ControlPeer {
         size_t n_groups;
 } ControlPeer;
 
+typedef enum ControlFact {
+        CONTROL_DROPPED, /* a peer was disconnected, for what it did or did not do */
+        CONTROL_LOST,    /* the connection broke */
+        CONTROL_REFUSED, /* a peer was not let in */
+        CONTROL_PAUSED,  /* nobody can be let in for a while */
+} ControlFact;
+
 /* All of it is borrowed and must outlive the server, except `limits`, which is copied. */
 typedef struct ControlConfig {
         const ServiceInfo *info; /* what GetInfo tells, and the interfaces */
@@ -103,8 +110,8 @@ typedef struct ControlConfig {
          * answered or is kept open; "" when it could not be answered. May be NULL. */
         void (*called)(void *userdata, const ControlPeer *peer, const ControlMethod *method,
                        const char *error);
-        /* Facts about peers, at a syslog priority. May be NULL. */
-        void (*log)(void *userdata, int priority, const char *text);
+        /* Facts about peers. `peer` is NULL where there is none (yet). May be NULL. */
+        void (*log)(void *userdata, ControlFact fact, const ControlPeer *peer, const char *text);
         void *userdata; /* for all of these and for the handlers */
 } ControlConfig;
 
@@ -137,6 +144,15 @@ int control_add_connection(Control *control, int fd, void (*closed)(void *userda
 
 /* Connections there are now. */
 unsigned control_n_connections(const Control *control);
+
+/* What became of others, since the start. */
+typedef struct ControlCounters {
+        uint64_t accepted;
+        uint64_t refused; /* over a limit */
+        uint64_t dropped; /* disconnected by us: what they sent was wrong, or they did not read */
+} ControlCounters;
+
+ControlCounters control_counters(const Control *control);
 
 /* Calls. */
 

@@ -6,9 +6,11 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "event.h"
 #include "interface.h"
 #include "log.h"
 #include "methods-internal.h"
+#include "probe/pressure.h"
 #include "report.h"
 #include "request.h"
 
@@ -66,6 +68,26 @@ static uint64_t own_resident(const Manager *manager) {
         return stat.rss_pages * (uint64_t) sysconf(_SC_PAGESIZE);
 }
 
+static void report_clients(Writer *w, const Control *control) {
+        ControlCounters counters = control_counters(control);
+
+        writer_uint(w, "clients", control_n_connections(control));
+        writer_uint(w, "clients_refused", counters.refused);
+        writer_uint(w, "clients_dropped", counters.dropped);
+}
+
+static void report_pressure(Writer *w, const RootFds *roots) {
+        Pressure pressure;
+
+        if (pressure_read(roots, PRESSURE_MEMORY, NULL, &pressure) < 0)
+                return;
+        writer_open_object(w, "pressure");
+        writer_uint(w, "some_ns", pressure.some.total * NSEC_PER_USEC);
+        if (pressure.has_full)
+                writer_uint(w, "full_ns", pressure.full.total * NSEC_PER_USEC);
+        writer_close(w);
+}
+
 static int get_status(ControlCall *call, json_t *parameters, void *userdata) {
         const MethodsContext *c = userdata;
         Writer *w;
@@ -88,7 +110,9 @@ static int get_status(ControlCall *call, json_t *parameters, void *userdata) {
                 writer_uint(w, "uptime_ns", clock_nsec(CLOCK_MONOTONIC) - c->started);
                 writer_uint(w, "cpu_ns", clock_cpu_nsec(CPU_TIME_PROCESS));
                 writer_uint(w, "resident_bytes", own_resident(c->manager));
-                writer_uint(w, "clients", control_n_connections(c->control));
+                report_clients(w, c->control);
+                writer_uint(w, "events", event_last());
+                report_pressure(w, c->manager->host.roots);
                 if (c->manager->cpu_limit > 0)
                         writer_real(w, "cpu_share", c->manager->cpu_share);
                 writer_open_array(w, "monitors");

@@ -9,6 +9,7 @@
 #include <systemd/sd-event.h>
 
 #include "base/error.h"
+#include "event.h"
 #include "log.h"
 #include "methods.h"
 #include "offline.h"
@@ -41,9 +42,20 @@ static int load_config(const char *file, Config **ret) {
         return r;
 }
 
-static void on_log(void *userdata, int priority, const char *text) {
+static void on_log(void *userdata, ControlFact fact, const ControlPeer *peer, const char *text) {
+        static const EventKind kinds[] = {
+                [CONTROL_DROPPED] = EVENT_CLIENT_DROPPED,
+                [CONTROL_REFUSED] = EVENT_CLIENT_REFUSED,
+                [CONTROL_PAUSED] = EVENT_LIMIT_HIT,
+        };
+
         (void) userdata;
-        log_message(priority, "%s", text);
+        if (fact == CONTROL_LOST)
+                log_debug("%s", text);
+        else
+                event_report(&(Event) { .kind = kinds[fact], .pid = peer ? peer->pid : 0, .has_uid = peer,
+                                        .uid = peer ? peer->uid : 0 },
+                             "%s", text);
 }
 
 static void on_connection_closed(void *userdata) {

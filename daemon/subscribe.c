@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "event.h"
 #include "log.h"
 #include "report.h"
 
@@ -40,8 +41,12 @@ static void on_closed(void *userdata) {
 }
 
 static void drop(Subscriber *subscriber) {
-        log_warning("monitor '%s': a reader of its snapshots was too slow and is dropped",
-                    engine_config(subscriber->engine)->name);
+        const ControlPeer *peer = control_stream_peer(subscriber->stream);
+
+        event_report(&(Event) { .kind = EVENT_CLIENT_DROPPED, .priority = LOG_WARNING,
+                                .monitor = engine_config(subscriber->engine)->name, .pid = peer->pid, .has_uid = true,
+                                .uid = peer->uid },
+                     "a reader of its snapshots was too slow and is dropped");
         control_stream_close(subscriber->stream);
         forget(subscriber);
 }

@@ -274,7 +274,7 @@ static const ControlMethod methods[] = {
         { INTERFACE ".End", fields[0], handle_end },
 };
 
-static void on_log(void *userdata, int priority, const char *text) {
+static void on_log(void *userdata, ControlFact fact, const ControlPeer *peer, const char *text) {
         (void) fprintf(stderr, "%s\n", text);
 }
 

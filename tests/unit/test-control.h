@@ -112,7 +112,7 @@ static const ServiceInfo info = {
         .interfaces = interfaces, .n_interfaces = 1,
 };
 
-static _unused_ void on_log(void *userdata, int priority, const char *text) {
+static _unused_ void on_log(void *userdata, ControlFact fact, const ControlPeer *peer, const char *text) {
         Fixture *f = userdata;
 
         f->logged++;
