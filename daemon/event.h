@@ -36,7 +36,11 @@ typedef enum EventKind {
         EVENT_CLIENT_DROPPED,
         EVENT_CLIENT_REFUSED,
         EVENT_CLIENT_DENIED,   /* a call without the right to make it */
+        EVENT_CLIENT_CALLED,   /* a method that changes things, done or not: the audit */
         EVENT_LIMIT_HIT,       /* monitors, streams */
+        EVENT_STATE_REFUSED,   /* what was saved is not taken over */
+        EVENT_STATE_UNSAVED,   /* it cannot be saved */
+        EVENT_STATE_SAVED,     /* it can be saved again */
         _EVENT_KIND_MAX,
 } EventKind;
 
@@ -66,6 +70,8 @@ typedef struct Event {
         pid_t pid;           /* of the target, or of the client; 0: none */
         bool has_uid;
         uid_t uid;           /* of who asked for it */
+        const char *method;  /* that was called, and what came of it: literals; NULL: none */
+        const char *outcome;
         EventNumber numbers[EVENT_NUMBERS_MAX]; /* up to the first without a name */
 
         /* filled in by event_report() */
@@ -77,9 +83,11 @@ typedef struct Event {
 /* "monitor_started" …, and its priority (LOG_ERR …). */
 const char *event_kind_name(EventKind kind);
 int event_kind_priority(EventKind kind);
+const char *event_kind_message_id(EventKind kind); /* MESSAGE_ID in the journal, see udamon.catalog */
 const char *event_unit_name(EventUnit unit); /* "count", "bytes", "ns", "share" */
 
-/* Tells the log and keeps a copy. Everything that `event` points to is borrowed for the time of the call. Only for
+/* Tells the log and keeps a copy. Kinds that peers cause at will are left out where they come too often: 50 at once, then
+ * 5 per second; the next one that is told says how many were left out. Everything that `event` points to is borrowed for the time of the call. Only for
  * the thread of the event loop. */
 void event_report(const Event *event, const char *format, ...) _printf_(2, 3);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* udamond. */
+#include "log.h"
 #include "offline.h"
 #include "service.h"
 
@@ -7,6 +8,7 @@ int main(int argc, char **argv) {
         _cleanup_(options_deinit) Options options = {};
         int r;
 
+        log_open();
         r = options_parse(argc, argv, &options);
         if (r != 0)
                 return r == OPTIONS_E_ANSWERED ? EXIT_OK : EXIT_USAGE;

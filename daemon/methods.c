@@ -22,11 +22,19 @@ bool methods_allowed(void *userdata, const ControlPeer *peer, const ControlMetho
 void methods_called(void *userdata, const ControlPeer *peer, const ControlMethod *method, const char *error) {
         bool denied = error && streq(error, VARLINK_PERMISSION_DENIED);
 
+        const Event event = {
+                .kind = denied ? EVENT_CLIENT_DENIED : EVENT_CLIENT_CALLED,
+                .pid = peer->pid,
+                .has_uid = true,
+                .uid = peer->uid,
+                .method = method->name,
+                .outcome = !error ? "done" : *error ? error : "failed",
+        };
+
         (void) userdata;
-        if (method->access != ACCESS_ADMIN && !denied)
-                return;
-        log_notice("user %u (pid %d) called %s: %s", (unsigned) peer->uid, (int) peer->pid, method->name,
-                   !error ? "done" : *error ? error : "failed");
+        if (method->access == ACCESS_ADMIN || denied)
+                event_report(&event, "user %u (pid %d) called %s: %s", (unsigned) peer->uid, (int) peer->pid,
+                             event.method, event.outcome);
 }
 
 static json_t *monitor_names(const Manager *manager) {
@@ -74,6 +82,7 @@ static void report_clients(Writer *w, const Control *control) {
         writer_uint(w, "clients", control_n_connections(control));
         writer_uint(w, "clients_refused", counters.refused);
         writer_uint(w, "clients_dropped", counters.dropped);
+        writer_uint(w, "messages_lost", log_lost());
 }
 
 static void report_pressure(Writer *w, const RootFds *roots) {
