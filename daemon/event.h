@@ -86,9 +86,9 @@ int event_kind_priority(EventKind kind);
 const char *event_kind_message_id(EventKind kind); /* MESSAGE_ID in the journal, see udamon.catalog */
 const char *event_unit_name(EventUnit unit); /* "count", "bytes", "ns", "share" */
 
-/* Tells the log and keeps a copy. Kinds that peers cause at will are left out where they come too often: 50 at once, then
- * 5 per second; the next one that is told says how many were left out. Everything that `event` points to is borrowed for the time of the call. Only for
- * the thread of the event loop. */
+/* Tells the log and keeps a copy. Kinds that peers cause at will are left out where they come too often: 50 at
+ * once, then 5 per second; the next one that is told says how many were left out. Everything that `event` points to
+ * is borrowed for the time of the call. Only for the thread of the event loop. */
 void event_report(const Event *event, const char *format, ...) _printf_(2, 3);
 
 /* The ring: the last EVENTS_MAX of them. Sequences from event_first() to event_last() are there; first > last: none. */

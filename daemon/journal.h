@@ -33,6 +33,6 @@ bool journal_is_stderr(void);
 int journal_open(Journal *journal, const char *path);
 void journal_close(Journal *journal);
 
-/* One entry. Values may have any bytes but NUL. It is addressed anew each time, so that a journal that comes back is found
- * again. 0, JOURNAL_E_… or -errno (also -EMSGSIZE). */
+/* One entry. Values may have any bytes but NUL. It is addressed anew each time, so that a journal that comes back
+ * is found again. 0, JOURNAL_E_… or -errno (also -EMSGSIZE). */
 int journal_send(const Journal *journal, const JournalField *fields, size_t n);

@@ -106,7 +106,8 @@ static void tell_lost(void) {
                 return;
         (void) snprintf(number, sizeof(number), "%" PRIu64, lost_untold);
         (void) snprintf(text, sizeof(text), "%s messages before this one were lost: nobody took them", number);
-        if (deliver(&(const LogAbout) { .message_id = LOG_LOST_ID, .fields = &field, .n_fields = 1 }, LOG_WARNING, text))
+        if (deliver(&(const LogAbout) { .message_id = LOG_LOST_ID, .fields = &field, .n_fields = 1 }, LOG_WARNING,
+                    text))
                 lost_untold = 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The log of the daemon: the journal with fields where that is there, else lines on standard error. It never waits: what
- * is not taken at once is counted, and lost. For the thread of the event loop alone. */
+/* The log of the daemon: the journal with fields where that is there, else lines on standard error. It never waits:
+ * what is not taken at once is counted, and lost. For the thread of the event loop alone. */
 #pragma once
 
 #include <stdint.h>
