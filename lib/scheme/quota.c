@@ -30,6 +30,15 @@
 /* A change of `tuned` that is seen through the noise. */
 #define MARKED 0.1
 
+/* From so many windows in a row on that charged like the one before, a score that moves does so by itself. */
+#define STEADY 2
+
+/* More than what the time allows would only have to be given back first, once there is reason to do less. */
+#define TOP_OF_TIME 1.25
+
+/* So many windows without a score, and what was found before says nothing any more. */
+#define UNKNOWN_MAX 10u
+
 #define THROUGHPUT_WEIGHT 0.3
 
 /* ---- Life ---- */
@@ -93,7 +102,7 @@ static double top_of(const QuotaState *state, const QuotaConfig *config) {
         double fits = state->throughput * (double) config->time;
 
         if (fits > 0)
-                top = fmin(top, fmax(2 * fits, state->tuned));
+                top = fmin(top, fmax(TOP_OF_TIME * fits, (double) PAGE_SIZE_MIN));
         return top;
 }
 
@@ -136,9 +145,20 @@ static bool is_settling(FeedbackState *feedback, double score, uint64_t windows)
         return windows == 1 && (settling > 0 ? score < 1 : settling < 0 && score > 1);
 }
 
+/* How far the score has moved since the last window, where that is not for what was done meanwhile. */
+static double drift_of(FeedbackState *feedback, double score, uint64_t charged, uint64_t windows) {
+        double last_score = feedback->last_score, ratio = (double) charged / feedback->last_charged;
+        bool alike = windows == 1 && charged > 0 && feedback->last_charged > 0 && fabs(log(ratio)) < MARKED;
+
+        feedback->steady = alike ? MIN(feedback->steady + 1, STEADY) : 0;
+        feedback->last_charged = (double) charged;
+        feedback->last_score = score;
+        return feedback->steady == STEADY ? score - last_score : 0;
+}
+
 static void tune_consist(QuotaState *state, const QuotaConfig *config, uint64_t windows) {
         FeedbackState *feedback = &state->feedback;
-        double before = state->tuned, factor;
+        double before = state->tuned, drift = drift_of(feedback, state->score, state->charged, windows), factor;
 
         if (is_settling(feedback, state->score, windows))
                 return;
@@ -146,16 +166,34 @@ static void tune_consist(QuotaState *state, const QuotaConfig *config, uint64_t 
                 return;
 
         adapt_gain(feedback, before, state->score);
-        factor = CLAMP(1 + feedback->gain * (1 - state->score), FACTOR_MIN, FACTOR_MAX);
+        factor = CLAMP(1 + feedback->gain * (1 - state->score - drift), FACTOR_MIN, FACTOR_MAX);
         state->tuned = CLAMP(before * factor, (double) PAGE_SIZE_MIN, top_of(state, config));
         if (fabs(state->tuned / before - 1) >= MARKED)
                 feedback->settling = state->tuned > before ? 1 : -1;
 }
 
+/* Nothing is known. For a while that changes nothing; then it begins anew, with little. */
+static void tune_blindly(QuotaState *state, const QuotaConfig *config) {
+        FeedbackState *feedback = &state->feedback;
+
+        feedback->steady = 0;
+        feedback->unknown = MIN(feedback->unknown + 1, UNKNOWN_MAX);
+        if (feedback->unknown < UNKNOWN_MAX)
+                return;
+        state->tuned = fmin(state->tuned, start_of(config));
+        clear_feedback(feedback);
+        feedback->unknown = UNKNOWN_MAX;
+}
+
 /* `windows`: since the last one was opened; 0: this is the first. */
 static void tune(QuotaState *state, const QuotaConfig *config, uint64_t windows) {
-        if (config->n_goals == 0 || state->score < 0)
+        if (config->n_goals == 0)
                 return;
+        if (state->score < 0) {
+                tune_blindly(state, config);
+                return;
+        }
+        state->feedback.unknown = 0;
         if (config->tuner == TUNER_TEMPORAL)
                 state->tuned = state->score >= 1 ? 0 : config->size > 0 ? (double) config->size : TUNED_MAX;
         else if (windows > 0)

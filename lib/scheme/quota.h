@@ -21,6 +21,10 @@ typedef struct FeedbackState {
         int settling;        /* > 0, < 0: `tuned` was just raised, lowered */
         double judged_tuned; /* at the last judgement */
         double judged_score;
+        int steady;          /* windows in a row that charged like the one before */
+        double last_charged; /* in the last window with a score */
+        double last_score;
+        unsigned unknown;    /* windows in a row without a score */
 } FeedbackState;
 
 typedef struct QuotaState {
@@ -65,10 +69,10 @@ void goal_update(GoalState *state, const GoalConfig *config, nsec_t interval, ns
  * like every other. When whole windows were missed, counters are scaled down to the length of one.
  *
  * consist, after mm/damon/core.c, damon_feed_loop_next_input(), which multiplies by 2 - score:
- *   tuned *= 1 + gain (1 - score), the factor bounded to [0.5, 2], `tuned` to [one page, the size quota].
+ *   tuned *= 1 + gain (1 - score - drift), the factor bounded to [0.5, 2], `tuned` to [one page, the size quota].
  * It starts at size / 256, at least a page (without a size quota: 1 MiB; so does temporal); the first window is
- * not tuned. With a score that is not known the quota stays as it was. Where several goals are known, the
- * highest score decides.
+ * not tuned. With a score that is not known the quota stays as it was, and from the 10th such window in a row on is
+ * no more than where it starts. Where several goals are known, the highest score decides.
  *
  * With a gain of 1 that is DAMON's law. That swings without end where the stall comes a window late, and where it
  * only begins beyond a knee, so that a few percent more bytes are many more stalls. Therefore:
@@ -78,9 +82,12 @@ void goal_update(GoalState *state, const GoalConfig *config, nsec_t interval, ns
  *    a row on one side on, it grows by a quarter each time. It stays within [1/32, 1].
  *  - After a step of a tenth or more the next score is not judged while it is on the side that it was on: it may
  *    still be that of the setting before. (If windows were missed since, it is judged.)
+ *  - drift: by how much the score moved in a window that charged like the two before it (within a tenth). Pages come
+ *    back for many windows after they were taken, so the score goes on rising although no more is done: what counts
+ *    is where it will be in the next window.
  *  - No wind-up: it grows only where the quota was what limited. The closed window must have been full or at
  *    least half used; or there was something to do and the quota is less than 4 MiB (that actions by huge page are
- *    possible at all). And a time quota bounds `tuned` to twice what fits into it.
+ *    possible at all). And a time quota bounds `tuned` to 1.25 times what fits into it.
  * tests/sim/test-quota.c has the plants that this was chosen by.
  *
  * temporal: nothing from a score of 1 on, else all that size and time allow.

@@ -51,6 +51,10 @@ def say(text):
 
 def run_guest(args, share, name, tool, scheme, command, options):
   """One boot, one run. Its figures and series; the truth is left in share/name.truth."""
+  kept = os.path.join(share, name + '.json')
+  if args.resume and os.path.exists(kept):
+    with open(kept, encoding='ascii') as file:
+      return json.load(file)
   guest = [os.path.join(TOP, 'tests/guest/run'), '--icount', '--mem', str(options['mem']), '--zram',
            str(options['zram']), '--thp', 'never', '--timeout', str(TIMEOUT), '--share', share, '--']
   words = [sys.executable, os.path.join(HERE, 'inside-reclaim.py'), '--tool', tool.kind, '--build', args.build,
@@ -61,8 +65,9 @@ def run_guest(args, share, name, tool, scheme, command, options):
   if done.returncode != 0:
     raise RuntimeError(f'{name}: exit status {done.returncode}\n{done.stderr}')
   figures = json.loads(done.stdout)
-  with open(os.path.join(share, name + '.json'), 'w', encoding='ascii') as file:
+  with open(kept + '.new', 'w', encoding='ascii') as file:
     json.dump(figures, file)
+  os.rename(kept + '.new', kept)
   return figures
 
 
@@ -182,6 +187,7 @@ def add_arguments(parser):
   parser.add_argument('--guests', type=int, default=min(2, os.cpu_count() or 1), help='at a time (default: 2)')
   parser.add_argument('--build', default='build/bench', help='build directory (default: build/bench)')
   parser.add_argument('--keep', metavar='DIR', help='leave truth logs and series there')
+  parser.add_argument('--resume', action='store_true', help='do not repeat the runs that DIR of --keep has already')
 
 
 def prepare():

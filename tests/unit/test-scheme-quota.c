@@ -319,6 +319,59 @@ START_TEST(consist_start_and_bounds) {
 }
 END_TEST
 
+/* A goal that cannot be read any more, such as that of a cgroup that was removed: what was found is good for a while
+ * only. One reading begins the while anew. */
+START_TEST(unknown_for_long) {
+        for (Tuner tuner = TUNER_CONSIST; tuner <= TUNER_TEMPORAL; tuner++) {
+                QuotaConfig config = tuned_config(1);
+                Readings readings = { goals, { 0 }, 0 };
+                nsec_t now = SEC;
+                QuotaState state;
+
+                config.tuner = tuner;
+                state_init(&state, &config);
+                quota_advance(&state, &config, now, read_value, &readings);
+                for (unsigned i = 0; i < 40; i++)
+                        (void) next_window(&state, &config, &readings, &now);
+                for (unsigned k = 0; k < 2; k++) {
+                        readings.values[0] = NAN;
+                        for (unsigned i = 0; i < 9; i++)
+                                ck_assert_uint_eq(next_window(&state, &config, &readings, &now), 64 * MIB);
+                        readings.values[0] = 0;
+                        if (k == 0)
+                                ck_assert_uint_eq(next_window(&state, &config, &readings, &now), 64 * MIB);
+                }
+                readings.values[0] = NAN;
+                for (unsigned i = 0; i < 20; i++)
+                        ck_assert_uint_eq(next_window(&state, &config, &readings, &now), MIB / 4);
+                readings.values[0] = 0;
+                ck_assert_uint_eq(next_window(&state, &config, &readings, &now), tuner == TUNER_CONSIST ? MIB / 2 : 64 * MIB);
+                quota_state_deinit(&state);
+        }
+}
+END_TEST
+
+/* The score goes on rising with nothing more being done: it is judged as what it will be. */
+START_TEST(drift_is_anticipated) {
+        QuotaConfig config = tuned_config(1);
+        Readings readings = { goals, { 0 }, 0 };
+        nsec_t now = SEC;
+        QuotaState state;
+        uint64_t before;
+
+        state_init(&state, &config);
+        quota_advance(&state, &config, now, read_value, &readings);
+        for (unsigned i = 0; i < 40; i++)
+                (void) next_window(&state, &config, &readings, &now);
+        before = quota_bytes_left(&state, &config);
+        readings.values[0] = goals[0].target * 0.5;
+        (void) next_window(&state, &config, &readings, &now);
+        readings.values[0] = goals[0].target * 0.8;
+        ck_assert_uint_lt(next_window(&state, &config, &readings, &now), before);
+        quota_state_deinit(&state);
+}
+END_TEST
+
 START_TEST(consist_starts) {
         static const uint64_t sizes[][2] = {
                 { PAGE, PAGE }, { 100 * PAGE, PAGE }, { 512 * PAGE, 2 * PAGE }, { UINT64_MAX, UINT64_MAX >> 8 }, { 0, MIB },
@@ -468,6 +521,8 @@ int main(void) {
         tcase_add_test(tests, goal_counters);
         tcase_add_test(tests, the_highest_score_decides);
         tcase_add_test(tests, consist_start_and_bounds);
+        tcase_add_test(tests, unknown_for_long);
+        tcase_add_test(tests, drift_is_anticipated);
         tcase_add_test(tests, consist_starts);
         tcase_add_test(tests, consist_without_use);
         tcase_add_test(tests, temporal);
