@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "event.h"
 #include "log.h"
+#include "state.h"
 
 /* ---- The CPU limit ---- */
 
@@ -198,6 +199,12 @@ int manager_start(Manager *m, MonitorConfig *config, Engine **ret, char **ret_er
         manager_watch(m);
         *ret = engine;
         return 0;
+}
+
+void manager_adopt(Manager *m, Engine *engine) {
+        engine_set_from_file(engine);
+        if (m->state)
+                state_restore(m->state, engine);
 }
 
 int manager_stop(Manager *m, const char *name) {

@@ -7,12 +7,15 @@
 
 #define MONITORS_MAX 32
 
+typedef struct State State;
+
 typedef struct Manager {
         EngineHost host;
         ActionSupport *support; /* NULL until a scheme needs it */
         Engine *engines[MONITORS_MAX]; /* in order of their start */
         size_t n_engines;
         Subscribers subscribers;
+        State *state; /* what was saved; NULL: nothing is */
 
         double cpu_limit; /* share of one CPU that monitoring may take; 0: no limit */
         sd_event_source *governor;
@@ -43,6 +46,9 @@ void manager_stop_acting(Manager *manager);
 /* Starts a monitor. A config without a name is named after its first target. 0, MANAGER_E_…,
  * ENGINE_E_… or -errno, with the reason. */
 int manager_start(Manager *manager, MonitorConfig *config, Engine **ret, char **ret_error);
+
+/* An engine of the configuration file has just started: it gets back what was saved of it. */
+void manager_adopt(Manager *manager, Engine *engine);
 
 /* Engines were added: what they cost is watched from now on, where that is limited. */
 void manager_watch(Manager *manager);

@@ -9,6 +9,7 @@
 #include "base/parse.h"
 #include "log.h"
 #include "manager.h"
+#include "state.h"
 
 static void help(void) {
         (void) printf("Usage: udamond [OPTIONS]\n"
@@ -22,6 +23,8 @@ static void help(void) {
                       "      --simulate FILE     what the schemes of this file would have done over the snapshots on\n"
                       "                          standard input (for `udamonctl simulate`)\n"
                       "      --cpu-limit SHARE   what monitoring may take of one CPU, such as 1%% or 0.2%%; or none\n"
+                      "      --state-directory DIR  keep statistics of schemes and tuned quotas here; or none\n"
+                      "      --state-interval TIME  save them so often (default 10s)\n"
                       "  -l, --log-level LEVEL   error, warning, notice, info (default) or debug\n"
                       "  -h, --help              this text\n"
                       "      --version           the version\n\n"
@@ -56,6 +59,17 @@ static int parse_cpu_limit(const char *s, Options *options) {
         return 0;
 }
 
+static int parse_state_interval(const char *s, Options *options) {
+        nsec_t interval;
+
+        if (parse_duration(s, &interval) != 0 || interval < STATE_INTERVAL_MIN || interval > 60 * NSEC_PER_MINUTE) {
+                log_error("--state-interval: '%s' is no time from 10ms to 1h", s);
+                return -EINVAL;
+        }
+        options->state_interval = interval;
+        return 0;
+}
+
 static int parse_fd(const char *s, Options *options) {
         uint64_t fd;
 
@@ -82,6 +96,8 @@ enum {
         OPTION_CHECK,
         OPTION_SIMULATE,
         OPTION_CPU_LIMIT,
+        OPTION_STATE_DIRECTORY,
+        OPTION_STATE_INTERVAL,
         OPTION_VERSION,
 };
 
@@ -101,6 +117,11 @@ static int parse_option(int option, Options *options) {
                 return 0;
         case OPTION_CPU_LIMIT:
                 return parse_cpu_limit(optarg, options);
+        case OPTION_STATE_DIRECTORY:
+                options->state_directory = optarg;
+                return 0;
+        case OPTION_STATE_INTERVAL:
+                return parse_state_interval(optarg, options);
         case OPTION_CONNECTION_FD:
                 return parse_fd(optarg, options);
         case OPTION_CHECK:
@@ -127,6 +148,8 @@ static int read_vector(int argc, char **argv, Options *options) {
                 { "check", required_argument, NULL, OPTION_CHECK },
                 { "simulate", required_argument, NULL, OPTION_SIMULATE },
                 { "cpu-limit", required_argument, NULL, OPTION_CPU_LIMIT },
+                { "state-directory", required_argument, NULL, OPTION_STATE_DIRECTORY },
+                { "state-interval", required_argument, NULL, OPTION_STATE_INTERVAL },
                 { "help", no_argument, NULL, 'h' },
                 { "version", no_argument, NULL, OPTION_VERSION },
                 {},
@@ -148,7 +171,10 @@ static int read_vector(int argc, char **argv, Options *options) {
 }
 
 int options_parse(int argc, char **argv, Options *ret) {
-        _cleanup_(options_deinit) Options options = { .cpu_limit = CPU_LIMIT_DEFAULT };
+        _cleanup_(options_deinit) Options options = {
+                .cpu_limit = CPU_LIMIT_DEFAULT,
+                .state_interval = STATE_INTERVAL_DEFAULT,
+        };
         int r;
 
         /* every argument can be one path at most */

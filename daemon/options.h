@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/clock.h"
+
 #define SOCKET_DEFAULT "/run/udamon/io.udamon.monitor"
 
 /* Documented in udamond(8). */
@@ -32,6 +34,8 @@ typedef struct Options {
         int connection_fds[CONNECTION_FDS_MAX];
         size_t n_connection_fds;
         double cpu_limit; /* share of one CPU; 0: none */
+        const char *state_directory; /* NULL: the usual one; "none" */
+        nsec_t state_interval;
 } Options;
 
 enum {

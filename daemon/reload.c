@@ -107,7 +107,7 @@ static int prepare(Manager *m, Step *step, ConfigErrors *errors) {
 }
 
 static void replace(Manager *m, Step *step, ReloadReport *report) {
-        engine_set_from_file(step->new);
+        manager_adopt(m, step->new);
         note(report, step->old ? RELOAD_CHANGED : RELOAD_STARTED, step->config->name);
         if (!step->old) {
                 m->engines[m->n_engines++] = step->new;

@@ -14,6 +14,7 @@
 #include "methods.h"
 #include "offline.h"
 #include "reload.h"
+#include "state.h"
 
 #define SOCKET_NAME "varlink" /* FileDescriptorName= of the socket unit */
 
@@ -147,7 +148,7 @@ static void start_monitors(Daemon *d, const Config *config) {
                 if (r != 0)
                         log_error("monitor '%s' cannot start: %s", config->monitors[i].name, reason ?: error_text(r));
                 else
-                        engine_set_from_file(engine);
+                        manager_adopt(&d->manager, engine);
         }
 }
 
@@ -187,6 +188,20 @@ static int set_up_control(Daemon *d, char **ret_error) {
         return listen_on(d, ret_error);
 }
 
+/* Private daemons, and those on a socket of their own, keep nothing unless they are told to. */
+static const char *state_directory(const Options *options) {
+        const char *directory = options->state_directory;
+
+        if (directory)
+                return streq(directory, "none") ? NULL : directory;
+        if (options->n_connection_fds > 0)
+                return NULL;
+        directory = getenv("STATE_DIRECTORY");
+        if (directory && *directory)
+                return directory;
+        return options->socket ? NULL : STATE_DIRECTORY_DEFAULT;
+}
+
 static int set_up(Daemon *d, const Config *config, char **ret_error) {
         int r;
 
@@ -205,6 +220,11 @@ static int set_up(Daemon *d, const Config *config, char **ret_error) {
                 return r;
         log_capabilities(d->caps, d->options->n_connection_fds > 0);
 
+        if (state_directory(d->options)) {
+                r = state_open(&d->manager, state_directory(d->options), d->options->state_interval, &d->manager.state);
+                if (r < 0)
+                        return r;
+        }
         r = set_up_control(d, ret_error);
         if (r == 0 && config)
                 start_monitors(d, config);
@@ -212,6 +232,7 @@ static int set_up(Daemon *d, const Config *config, char **ret_error) {
 }
 
 static void tear_down(Daemon *d) {
+        d->manager.state = state_close(d->manager.state);
         if (d->manager.host.event)
                 manager_deinit(&d->manager);
         control_free(d->control);

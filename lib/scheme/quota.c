@@ -258,6 +258,62 @@ nsec_t quota_window_end(const QuotaState *state, const QuotaConfig *config) {
         return state->window_start + MIN(config->reset_interval, NSEC_INFINITY - state->window_start);
 }
 
+/* ---- Memory ---- */
+
+QuotaMemory quota_remember(const QuotaState *state) {
+        return (QuotaMemory) {
+                .exceeds = state->exceeds,
+                .has_window = state->started,
+                .window_start = state->window_start,
+                .charged = state->charged,
+                .charged_time = state->charged_time,
+                .has_tuned = state->n_goals > 0 || state->throughput > 0,
+                .tuned = state->tuned,
+                .throughput = state->throughput,
+                .feedback = state->feedback,
+        };
+}
+
+static void recall_feedback(FeedbackState *feedback, const FeedbackState *memory) {
+        if (!(memory->gain > 0) || !(memory->judged_tuned >= 0) || !isfinite(memory->judged_tuned) ||
+            !isfinite(memory->judged_score))
+                return;
+        *feedback = *memory;
+        feedback->gain = CLAMP(memory->gain, GAIN_MIN, 1.0);
+        feedback->run = CLAMP(memory->run, -GAIN_GROW_RUN, GAIN_GROW_RUN);
+        /* whole windows have gone by, mostly */
+        feedback->settling = 0;
+}
+
+static void recall_tuned(QuotaState *state, const QuotaConfig *config, const QuotaMemory *memory) {
+        double most = config->size > 0 ? fmin((double) config->size, TUNED_MAX) : TUNED_MAX;
+
+        if (memory->throughput > 0 && memory->throughput < TUNED_MAX)
+                state->throughput = memory->throughput;
+        /* a quota of nothing is what temporal leaves behind; consist needs a page to grow from */
+        if (config->n_goals == 0 || config->tuner == TUNER_TEMPORAL || !(memory->tuned >= (double) PAGE_SIZE_MIN))
+                return;
+        state->tuned = fmin(memory->tuned, most);
+        recall_feedback(&state->feedback, &memory->feedback);
+}
+
+void quota_recall(QuotaState *state, const QuotaConfig *config, const QuotaMemory *memory, nsec_t now) {
+        if (!quota_is_set(config))
+                return;
+        state->exceeds = memory->exceeds;
+        if (memory->has_tuned)
+                recall_tuned(state, config, memory);
+        if (memory->has_window && memory->window_start <= now) {
+                state->started = true;
+                state->window_start = memory->window_start;
+                state->charged = memory->charged;
+                state->charged_time = memory->charged_time;
+        }
+        set_effective(state, config);
+        if (state->started)
+                state->full = quota_bytes_left(state, config) < PAGE_SIZE_MIN || quota_time_left(state, config) == 0;
+}
+
 /* ---- Charging ---- */
 
 static uint64_t add_capped(uint64_t a, uint64_t b) {

@@ -104,6 +104,25 @@ nsec_t quota_time_left(const QuotaState *state, const QuotaConfig *config);
 /* End of the open window; NSEC_INFINITY without a quota, and before the first window. */
 nsec_t quota_window_end(const QuotaState *state, const QuotaConfig *config);
 
+/* What is worth keeping beyond the life of the process. */
+typedef struct QuotaMemory {
+        uint64_t exceeds;
+        bool has_window; /* to be believed only while the clock is still the same one */
+        nsec_t window_start;
+        uint64_t charged;
+        nsec_t charged_time;
+        bool has_tuned;  /* to be believed only where the tuner looks for the same */
+        double tuned;
+        double throughput;
+        FeedbackState feedback;
+} QuotaMemory;
+
+QuotaMemory quota_remember(const QuotaState *state);
+
+/* Gives a fresh state back what it knew: what was used up of the open window stays spent. Numbers that cannot be are
+ * left out, or brought into their range. */
+void quota_recall(QuotaState *state, const QuotaConfig *config, const QuotaMemory *memory, nsec_t now);
+
 /* Something was done in the open window: applied bytes count whole, tried ones that were not applied by
  * fail_charge, rounded up. */
 void quota_charge(QuotaState *state, const QuotaConfig *config, uint64_t tried, uint64_t applied, nsec_t time);

@@ -505,6 +505,78 @@ START_TEST(random_walk) {
 }
 END_TEST
 
+/* ---- Memory ---- */
+
+/* What was used up stays used up, in the same window and in no other. */
+START_TEST(recall_window) {
+        const QuotaConfig config = { .size = 64 * MIB, .time = 100 * NSEC_PER_MSEC, .reset_interval = 10 * SEC };
+        QuotaState before, after, later;
+        QuotaMemory memory;
+
+        state_init(&before, &config);
+        quota_advance(&before, &config, 5 * SEC, read_never, NULL);
+        quota_charge(&before, &config, 48 * MIB, 48 * MIB, 30 * NSEC_PER_MSEC);
+        before.exceeds = 3;
+        memory = quota_remember(&before);
+
+        state_init(&after, &config);
+        quota_recall(&after, &config, &memory, 9 * SEC);
+        ck_assert_uint_eq(quota_bytes_left(&after, &config), quota_bytes_left(&before, &config));
+        ck_assert_uint_eq(quota_time_left(&after, &config), 70 * NSEC_PER_MSEC);
+        ck_assert_uint_eq(quota_window_end(&after, &config), 15 * SEC);
+        ck_assert_uint_eq(after.exceeds, 3);
+        quota_advance(&after, &config, 16 * SEC, read_never, NULL);
+        ck_assert_uint_eq(after.charged, 0);
+        ck_assert_uint_eq(quota_window_end(&after, &config), 25 * SEC);
+
+        /* the clock of another boot: there is no such window */
+        state_init(&later, &config);
+        quota_recall(&later, &config, &memory, 2 * SEC);
+        ck_assert(!later.started);
+        memory.has_window = false;
+        quota_recall(&later, &config, &memory, 9 * SEC);
+        ck_assert(!later.started);
+        ck_assert_uint_eq(quota_bytes_left(&later, &config), 64 * MIB);
+
+        /* all of it spent: it had to wait, whoever asks */
+        memory = quota_remember(&before);
+        memory.charged = 64 * MIB;
+        quota_recall(&later, &config, &memory, 9 * SEC);
+        ck_assert(later.full);
+        ck_assert_uint_eq(quota_bytes_left(&later, &config), 0);
+        quota_state_deinit(&before);
+        quota_state_deinit(&after);
+        quota_state_deinit(&later);
+}
+END_TEST
+
+START_TEST(recall_tuned_size) {
+        GoalConfig goal = { .metric = GOAL_USER_INPUT, .target = 1 };
+        QuotaConfig config = { .size = 64 * MIB, .reset_interval = SEC, .goals = &goal, .n_goals = 1 };
+        static const double cases[][2] = {
+                { 5.0 * (1 << 20), 5.0 * (1 << 20) }, { 1e18, 64.0 * (1 << 20) }, { NAN, 64.0 * (1 << 12) },
+                { 0, 64.0 * (1 << 12) }, { -1, 64.0 * (1 << 12) }, { INFINITY, 64.0 * (1 << 20) },
+        };
+        QuotaMemory memory = { .has_tuned = true, .tuned = cases[_i][0],
+                               .feedback = { .gain = _i % 2 ? 50 : 0.5, .run = 100, .judged_tuned = 4096 } };
+        QuotaState state;
+
+        state_init(&state, &config);
+        quota_recall(&state, &config, &memory, SEC);
+        ck_assert_double_eq(state.tuned, cases[_i][1]);
+        ck_assert_uint_eq(state.effective, (uint64_t) cases[_i][1]);
+        ck_assert(state.feedback.gain >= 1.0 / 32 && state.feedback.gain <= 1);
+        ck_assert_int_le(state.feedback.run, 9);
+        quota_state_deinit(&state);
+
+        memory.has_tuned = false;
+        state_init(&state, &config);
+        quota_recall(&state, &config, &memory, SEC);
+        ck_assert_uint_eq(state.effective, 64 * MIB / 256);
+        quota_state_deinit(&state);
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("scheme-quota");
         TCase *tests = tcase_create("quota");
@@ -527,6 +599,8 @@ int main(void) {
         tcase_add_test(tests, consist_without_use);
         tcase_add_test(tests, temporal);
         tcase_add_loop_test(tests, random_walk, 0, 50);
+        tcase_add_test(tests, recall_window);
+        tcase_add_loop_test(tests, recall_tuned_size, 0, 6);
         suite_add_tcase(suite, tests);
 
         runner = srunner_create(suite);
