@@ -28,6 +28,29 @@ enum {
         OPS_E_DENIED = 3,   /* the privileges to look at this target are missing */
 };
 
+/* What a page frame of physical memory is used for. What is no memory of programs has no accesses to be seen, so it is
+ * kept apart: it counts neither as accessed nor as idle. */
+typedef enum PageUse {
+        USE_PROGRAM, /* memory of programs and the contents of files; all that address spaces are made of */
+        USE_FREE,
+        USE_KERNEL,  /* slab, page tables, reserved, and all else that belongs to the kernel */
+        USE_HUGETLB, /* of programs, but its accesses cannot be seen */
+        USE_OFFLINE, /* no memory there, or taken away (hot-unplug, a balloon) */
+        _USE_MAX,
+} PageUse;
+
+/* "program", "free" … as in the interface. */
+const char *page_use_name(PageUse use);
+
+/* The share of memory that accesses can be seen of; `apart` are the shares of the other uses. */
+static inline double page_use_trackable(const double apart[static _USE_MAX]) {
+        double share = 1;
+
+        for (PageUse use = USE_FREE; use < _USE_MAX; use++)
+                share -= apart[use];
+        return share > 0 ? share : 0;
+}
+
 typedef struct Sample {
         uint64_t addr;   /* core: the byte drawn, in [start, end) of its region */
         uint32_t region; /* core: index of that region in its target */
@@ -36,6 +59,7 @@ typedef struct Sample {
         uint64_t trials; /* source, at check: pages the verdict speaks for (1, or more where a source sees
                           * only whole mappings); 0: untrackable, no verdict */
         uint64_t hits;   /* source, at check: how many of them were accessed; <= trials */
+        PageUse use;     /* source, at check, where trials is 0: what the page is used for instead */
 } Sample;
 
 typedef enum Granularity {
@@ -51,6 +75,8 @@ typedef enum Untrackable {
         UNTRACKABLE_ZERO_PAGE,
         UNTRACKABLE_BEYOND,      /* the bitmap ends before this page (last partial word, hot-unplug) */
         UNTRACKABLE_PFN_HIDDEN,  /* pagemap shows no page frame numbers to these privileges */
+        UNTRACKABLE_FREE,        /* of physical memory: nobody's page */
+        UNTRACKABLE_KERNEL,      /* … the kernel's own */
         UNTRACKABLE_OTHER,
         _UNTRACKABLE_MAX,
 } Untrackable;
