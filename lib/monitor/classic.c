@@ -137,7 +137,7 @@ static uint64_t cut_place(const Region *region, Rng *rng) {
 static double uncertainty(const Region *region) {
         double p = (region->rate * region->weight + 0.5) / (region->weight + 1);
 
-        return (double) region_size(region) * p * (1 - p);
+        return (double) region_size(region) * page_use_trackable(region->apart_share) * p * (1 - p);
 }
 
 static int compare_doubles_down(const void *a, const void *b) {

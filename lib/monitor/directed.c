@@ -80,7 +80,7 @@ static double tick_budget(const AdaptContext *context, const Target *target) {
 static double lacks(const Region *region, double expected) {
         double wish = 1;
 
-        if (region->need > 0 || (region_is_idle(region) && region->weight >= 1))
+        if (region->need > 0 || (region_is_idle(region) && region->weight >= 1) || region_is_bare(region))
                 return 0;
         if (region->weight < SEARCH_WEIGHT_KEPT)
                 wish += WISH_MAX * 4 * region->rate * (1 - region->rate);

@@ -161,10 +161,7 @@ void merge_reset_windows(AdaptContext *context) {
         for (size_t i = 0; i < context->n_targets; i++) {
                 RegionList *list = &context->targets[i]->list;
 
-                for (size_t k = 0; k < list->n; k++) {
-                        Region *region = &list->regions[k];
-
-                        region->samples = region->hits = region->untrackable = 0;
-                }
+                for (size_t k = 0; k < list->n; k++)
+                        region_reset_window(&list->regions[k]);
         }
 }

@@ -297,6 +297,7 @@ static void fill_regions(Snapshot *snapshot, size_t first, const RegionList *lis
                         .age = now - MIN(region->since, now),
                         .newest = now - MIN(region->born, now),
                 };
+                memcpy(snapshot->regions[first + i].apart, region->apart_share, sizeof(region->apart_share));
         }
 }
 
@@ -329,20 +330,29 @@ static int publish(Monitor *m, nsec_t now) {
 
 static void tune(Monitor *m) {
         const WorkingSet *set = &m->snapshot->working_set;
+        uint64_t trackable;
 
         if (!m->attrs.goal.enabled || ++m->windows_since_tuning < m->attrs.goal.aggregations)
                 return;
 
         m->windows_since_tuning = 0;
-        if (set->total > 0 &&
-            tune_intervals(&m->attrs, (double) set->bytes / (double) set->total, m->source->ops->sample_min))
+        trackable = working_set_trackable(set);
+        if (trackable > 0 &&
+            tune_intervals(&m->attrs, (double) set->bytes / (double) trackable, m->source->ops->sample_min))
                 m->counters.tunings++;
+}
+
+static void learn_apart(Monitor *m) {
+        for (size_t i = 0; i < m->n_targets; i++)
+                for (size_t k = 0; k < m->targets[i]->list.n; k++)
+                        region_learn_apart(&m->targets[i]->list.regions[k]);
 }
 
 static int close_window(Monitor *m, nsec_t now) {
         AdaptContext context = adapt_context(m, now);
         int r;
 
+        learn_apart(m);
         r = m->policy->merge(&context);
         if (r < 0)
                 return r;

@@ -42,6 +42,30 @@ int region_list_append(RegionList *list, uint64_t start, uint64_t end, nsec_t no
         return 0;
 }
 
+void region_reset_window(Region *region) {
+        region->samples = region->hits = region->untrackable = 0;
+        memset(region->apart, 0, sizeof(region->apart));
+}
+
+/* Samples that these averages remember, and what a window leaves of them: what frames are used for changes slowly. */
+#define APART_WEIGHT_MAX 200.0
+#define APART_DECAY 0.8
+
+void region_learn_apart(Region *region) {
+        double n = (double) region->samples, weight;
+
+        for (PageUse use = USE_FREE; use < _USE_MAX; use++)
+                n += (double) region->apart[use];
+        if (n <= 0)
+                return;
+
+        weight = MIN(region->apart_weight * APART_DECAY, APART_WEIGHT_MAX);
+        for (PageUse use = USE_FREE; use < _USE_MAX; use++)
+                region->apart_share[use] = (region->apart_share[use] * weight + (double) region->apart[use]) /
+                                           (weight + n);
+        region->apart_weight = weight + n;
+}
+
 /* What a region taught is true of a part of it as well, but less surely so: the next window of the
  * part's own must be able to overrule it. */
 #define SPLIT_WEIGHT 0.25
@@ -62,7 +86,8 @@ int region_list_split(RegionList *list, size_t i, uint64_t addr) {
         memmove(right + 1, right, (list->n - i - 1) * sizeof(*right));
         list->n++;
 
-        left->samples = left->hits = left->untrackable = 0;
+        region_reset_window(left);
+        left->apart_weight *= SPLIT_WEIGHT;
         left->need = left->probes = left->probe_hits = 0;
         memset(left->part_samples, 0, sizeof(left->part_samples));
         memset(left->part_hits, 0, sizeof(left->part_hits));
@@ -80,12 +105,28 @@ static nsec_t weighted_time(nsec_t left, nsec_t right, double share_left) {
         return left + (nsec_t) ((double) (right - left) * (1 - share_left));
 }
 
+/* What there is to be seen of; hardly anything, where that is nothing. */
+static double trackable_size(const Region *region) {
+        return (double) region_size(region) * MAX(page_use_trackable(region->apart_share), 1e-6);
+}
+
+static void absorb_apart(Region *left, const Region *right) {
+        double share = (double) region_size(left) / (double) (region_size(left) + region_size(right));
+
+        for (PageUse use = USE_FREE; use < _USE_MAX; use++) {
+                left->apart[use] += right->apart[use];
+                left->apart_share[use] = left->apart_share[use] * share + right->apart_share[use] * (1 - share);
+        }
+        left->apart_weight += right->apart_weight;
+}
+
 void region_absorb(Region *left, const Region *right) {
-        double size_left = (double) region_size(left), size_right = (double) region_size(right);
+        double size_left = trackable_size(left), size_right = trackable_size(right);
         double share = size_left / (size_left + size_right);
 
         assert(left->end == right->start);
 
+        absorb_apart(left, right);
         left->end = right->end;
         left->samples += right->samples;
         left->hits += right->hits;

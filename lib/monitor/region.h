@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "monitor/map.h"
+#include "monitor/ops.h"
 
 #define REGION_PARTS 4
 
@@ -27,6 +28,12 @@ typedef struct Region {
         uint64_t samples;
         uint64_t hits;
         uint64_t untrackable;
+        uint64_t apart[_USE_MAX]; /* samples of what is no program's; they are in no other count */
+
+        /* moving averages of the share of its pages that is not memory of programs, by use, and the number of samples
+         * that they are worth: always 0 where an address space is watched */
+        double apart_share[_USE_MAX];
+        double apart_weight;
 
         /* exponential moving average of the access rate and the number of samples that it is worth:
          * both decay alike, so `weight` bounds how far one window can move `rate` */
@@ -63,6 +70,11 @@ static inline uint64_t region_size(const Region *region) {
         return region->end - region->start;
 }
 
+/* Hardly anything there that could be accessed. */
+static inline bool region_is_bare(const Region *region) {
+        return page_use_trackable(region->apart_share) < 0.01;
+}
+
 static inline bool region_is_idle(const Region *region) {
         return region->rate == 0;
 }
@@ -77,11 +89,17 @@ int region_list_reserve(RegionList *list, size_t n);
 /* Appends an empty region that begins its life at `now`. */
 int region_list_append(RegionList *list, uint64_t start, uint64_t end, nsec_t now);
 
+/* Begins to count anew. */
+void region_reset_window(Region *region);
+
+/* Moves the averages of what is apart on by the window. */
+void region_learn_apart(Region *region);
+
 /* Cuts region i at addr (page-aligned, strictly inside): both parts keep its history, divided counts
  * excepted: the counts of the open window stay with neither. -ENOMEM. */
 int region_list_split(RegionList *list, size_t i, uint64_t addr);
 
-/* Merges right into left (they must touch): rate and age are weighted by size, counts add up. The caller
+/* Merges right into left (they must touch): rate and age are weighted by (trackable) size, counts add up. The caller
  * closes the gap in the list. */
 void region_absorb(Region *left, const Region *right);
 

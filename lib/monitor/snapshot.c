@@ -69,18 +69,31 @@ static double in_window(const Snapshot *snapshot, const SnapshotRegion *region, 
         return rate * share + region->before * (1 - share);
 }
 
+uint64_t working_set_trackable(const WorkingSet *set) {
+        uint64_t apart = 0;
+
+        for (PageUse use = USE_FREE; use < _USE_MAX; use++)
+                apart += set->apart[use];
+        return set->total - MIN(apart, set->total);
+}
+
 void snapshot_estimate(Snapshot *snapshot) {
-        double bytes = 0, square = 0;
+        double bytes = 0, square = 0, apart[_USE_MAX] = {};
         WorkingSet set = {};
 
         for (size_t i = 0; i < snapshot->n_regions; i++) {
                 const SnapshotRegion *region = &snapshot->regions[i];
-                uint64_t size = region->end - region->start;
+                double all = (double) (region->end - region->start), share = page_use_trackable(region->apart);
+                double size = all * share;
                 double n = (double) region->samples, hits = (double) region->hits;
 
-                set.total += size;
+                set.total += region->end - region->start;
+                for (PageUse use = USE_FREE; use < _USE_MAX; use++)
+                        apart[use] += all * region->apart[use];
+                if (size < 1)
+                        continue;
                 if (region->samples == 0 && region->untrackable > 0) {
-                        set.untrackable += size;
+                        set.untrackable += (uint64_t) (size + 0.5);
                         continue;
                 }
                 if (region->samples == 0 || (snapshot->by_average && region->weight >= 1)) {
@@ -91,10 +104,13 @@ void snapshot_estimate(Snapshot *snapshot) {
                 if (n < 1)
                         continue;
                 if (hits > 0)
-                        set.touched += size;
-                bytes += (double) size * in_window(snapshot, region, hits / n);
-                square += variance((double) size, hits, n);
+                        set.touched += (uint64_t) (size + 0.5);
+                bytes += size * in_window(snapshot, region, hits / n);
+                /* what is apart was drawn, too: a sample of the whole found an access, or did not */
+                square += variance(all, hits, n / share);
         }
+        for (PageUse use = USE_FREE; use < _USE_MAX; use++)
+                set.apart[use] = (uint64_t) (apart[use] + 0.5);
 
         set.bytes = (uint64_t) (bytes + 0.5);
         set.error = (uint64_t) (sqrt(square) + 0.5);

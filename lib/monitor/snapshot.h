@@ -39,6 +39,7 @@ typedef struct SnapshotRegion {
         uint64_t samples;     /* pages checked with a verdict in this window */
         uint64_t hits;        /* … that had been accessed: the access rate is hits / samples, exactly */
         uint64_t untrackable; /* checks without a verdict in this window */
+        double apart[_USE_MAX]; /* shares of it that are no memory of programs; zeros in address spaces */
         double rate;          /* moving average of the access rate over the last windows, 0 to 1 */
         double weight;        /* the number of samples that `rate` is worth */
         double before;        /* the rate that the region had before this age */
@@ -47,7 +48,7 @@ typedef struct SnapshotRegion {
 } SnapshotRegion;
 
 /* What was in use. `bytes` estimates how much was touched within one sampling interval: the sum over
- * the regions of size × access rate, unbiased whatever the regions' shapes; `error` is its standard
+ * the regions of size × trackable share × access rate, unbiased whatever the regions' shapes; `error` is its standard
  * error (of a stratified sample: the strata are the regions). `touched` is DAMON's figure: the size of all regions
  * with at least one hit; never less than the truth of one window, often more. */
 typedef struct WorkingSet {
@@ -56,6 +57,7 @@ typedef struct WorkingSet {
         uint64_t touched;
         uint64_t untrackable; /* bytes of regions from which no sample had a verdict */
         uint64_t total;       /* bytes of all regions */
+        uint64_t apart[_USE_MAX]; /* of physical memory: how much of `total` is free, the kernel's … (estimate) */
 } WorkingSet;
 
 typedef struct Snapshot {
@@ -77,6 +79,9 @@ typedef struct Snapshot {
 Snapshot *snapshot_new(size_t n_targets, size_t n_regions);
 Snapshot *snapshot_ref(Snapshot *snapshot);
 Snapshot *snapshot_unref(Snapshot *snapshot); /* returns NULL; accepts NULL */
+
+/* The part of the total that is memory of programs. */
+uint64_t working_set_trackable(const WorkingSet *set);
 
 /* Fills snapshot->working_set from its regions. */
 void snapshot_estimate(Snapshot *snapshot);

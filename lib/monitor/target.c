@@ -143,7 +143,10 @@ static void credit(Target *target) {
 
                 region->samples += sample->trials;
                 region->hits += sample->hits;
-                region->untrackable += sample->trials == 0;
+                if (sample->use != USE_PROGRAM)
+                        region->apart[sample->use]++;
+                else
+                        region->untrackable += sample->trials == 0;
         }
         target->n_checked = target->n_samples;
         target->n_samples = 0;
