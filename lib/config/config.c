@@ -20,11 +20,12 @@
 int monitor_config_init(MonitorConfig *monitor, const char *name) {
         *monitor = (MonitorConfig) {
                 .name = strdup(name),
+                .ops = strdup("vaddr"),
                 .source = strdup("auto"),
                 .policy = strdup("classic"),
                 .attrs = MONITOR_ATTRS_DEFAULT,
         };
-        if (monitor->name && monitor->source && monitor->policy)
+        if (monitor->name && monitor->ops && monitor->source && monitor->policy)
                 return 0;
 
         monitor_config_deinit(monitor);
@@ -32,17 +33,24 @@ int monitor_config_init(MonitorConfig *monitor, const char *name) {
 }
 
 void monitor_config_deinit(MonitorConfig *monitor) {
-        for (size_t i = 0; i < monitor->n_targets; i++)
+        for (size_t i = 0; i < monitor->n_targets; i++) {
                 free(monitor->targets[i].command);
+                free(monitor->targets[i].ranges);
+        }
         free(monitor->targets);
         for (size_t i = 0; i < monitor->n_schemes; i++)
                 scheme_config_deinit(&monitor->schemes[i]);
         free(monitor->schemes);
         free(monitor->name);
+        free(monitor->ops);
         free(monitor->source);
         free(monitor->policy);
         free(monitor->sim_pattern);
         *monitor = (MonitorConfig) {};
+}
+
+bool monitor_config_is_physical(const MonitorConfig *monitor) {
+        return streq(monitor->ops, "paddr");
 }
 
 Config *config_free(Config *config) {

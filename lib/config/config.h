@@ -11,14 +11,20 @@
 #include "monitor/attrs.h"
 #include "scheme/scheme.h"
 
+#define TARGET_NO_NODE UINT32_MAX
+
 typedef struct TargetConfig {
         pid_t pid;      /* 0: by command */
         char *command;  /* NULL: by pid */
         bool children;
+        uint32_t node;  /* of ops paddr: the memory of this NUMA node; TARGET_NO_NODE: not by node */
+        Range *ranges;  /* … or these physical addresses, in bytes; ascending, disjoint */
+        size_t n_ranges;
 } TargetConfig;
 
 typedef struct MonitorConfig {
         char *name;
+        char *ops;    /* "vaddr", "paddr" */
         char *source; /* "auto", "idle", "softdirty", "referenced", "sim" */
         char *policy; /* "classic" */
         TargetConfig *targets;
@@ -76,7 +82,10 @@ int config_format_scheme(const SchemeConfig *scheme, char **ret);
 Config *config_free(Config *config);
 void config_errors_deinit(ConfigErrors *errors);
 
-/* Takes one monitor's defaults; name, source and policy are allocated. */
+/* Whether it watches physical memory. */
+bool monitor_config_is_physical(const MonitorConfig *monitor);
+
+/* Takes one monitor's defaults; name, ops, source and policy are allocated. */
 int monitor_config_init(MonitorConfig *monitor, const char *name);
 void monitor_config_deinit(MonitorConfig *monitor);
 

@@ -12,6 +12,16 @@ static int copy_text(const char *from, char **ret) {
         return from && !*ret ? -ENOMEM : 0;
 }
 
+static int copy_ranges(const TargetConfig *from, TargetConfig *to) {
+        if (from->n_ranges == 0)
+                return 0;
+        to->ranges = malloc(from->n_ranges * sizeof(*to->ranges));
+        if (!to->ranges)
+                return -ENOMEM;
+        memcpy(to->ranges, from->ranges, from->n_ranges * sizeof(*to->ranges));
+        return 0;
+}
+
 /* Counts what is complete, so that what there is can be freed at any time. */
 static int copy_targets(const MonitorConfig *from, MonitorConfig *to) {
         to->targets = calloc(MAX(from->n_targets, (size_t) 1), sizeof(*to->targets));
@@ -22,8 +32,13 @@ static int copy_targets(const MonitorConfig *from, MonitorConfig *to) {
                 TargetConfig *target = &to->targets[to->n_targets];
 
                 *target = from->targets[to->n_targets];
+                target->ranges = NULL;
                 if (copy_text(from->targets[to->n_targets].command, &target->command) < 0)
                         return -ENOMEM;
+                if (copy_ranges(&from->targets[to->n_targets], target) < 0) {
+                        free(target->command);
+                        return -ENOMEM;
+                }
         }
         return 0;
 }
@@ -43,6 +58,8 @@ static int copy_all(const MonitorConfig *from, MonitorConfig *to) {
         int r;
 
         r = copy_text(from->name, &to->name);
+        if (r == 0)
+                r = copy_text(from->ops, &to->ops);
         if (r == 0)
                 r = copy_text(from->source, &to->source);
         if (r == 0)
@@ -72,12 +89,19 @@ static bool texts_equal(const char *a, const char *b) {
         return a && b ? streq(a, b) : a == b;
 }
 
+static bool ranges_equal(const TargetConfig *a, const TargetConfig *b) {
+        return a->n_ranges == b->n_ranges &&
+               (a->n_ranges == 0 || memcmp(a->ranges, b->ranges, a->n_ranges * sizeof(*a->ranges)) == 0);
+}
+
 static bool targets_equal(const MonitorConfig *a, const MonitorConfig *b) {
         if (a->n_targets != b->n_targets)
                 return false;
         for (size_t i = 0; i < a->n_targets; i++)
                 if (a->targets[i].pid != b->targets[i].pid || a->targets[i].children != b->targets[i].children ||
-                    !texts_equal(a->targets[i].command, b->targets[i].command))
+                    a->targets[i].node != b->targets[i].node ||
+                    !texts_equal(a->targets[i].command, b->targets[i].command) ||
+                    !ranges_equal(&a->targets[i], &b->targets[i]))
                         return false;
         return true;
 }
@@ -97,7 +121,7 @@ static bool attrs_equal(const MonitorAttrs *a, const MonitorAttrs *b) {
 }
 
 bool monitor_config_equal(const MonitorConfig *a, const MonitorConfig *b) {
-        return texts_equal(a->name, b->name) && texts_equal(a->source, b->source) &&
+        return texts_equal(a->name, b->name) && texts_equal(a->ops, b->ops) && texts_equal(a->source, b->source) &&
                texts_equal(a->policy, b->policy) && texts_equal(a->sim_pattern, b->sim_pattern) &&
                a->seed == b->seed && targets_equal(a, b) && attrs_equal(&a->attrs, &b->attrs);
 }

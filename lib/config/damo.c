@@ -9,6 +9,7 @@
 #include "config/damo-map.h"
 #include "config/damo-scheme.h"
 #include "config/damo-value.h"
+#include "config/physical.h"
 #include "config/schema.h"
 
 #define CONTEXTS_MAX 256
@@ -40,14 +41,52 @@ static int read_pid(DamoReader *reader, const DamoField *field, const YamlNode *
         return damo_value_result(reader, field, node, r, "a process ID");
 }
 
+static const DamoField range_fields[] = {
+        { .key = "start", .read = damo_size, .offset = offsetof(Range, start), .required = true },
+        { .key = "end", .read = damo_size, .offset = offsetof(Range, end), .required = true },
+        { .key = "nr_accesses", .read = damo_ignore }, /* of a region that was monitored */
+        { .key = "age", .read = damo_ignore },
+};
+
+static const DamoMap range_map = { "in a region", range_fields, ELEMENTSOF(range_fields) };
+
+/* As the kernel checks them. */
+static int check_range(DamoReader *reader, const YamlNode *node, const Range *before, const Range *range) {
+        if (range->start >= range->end)
+                return schema_error(reader->errors, node, "the region ends before it begins");
+        if (before && range->start < before->end)
+                return schema_error(reader->errors, node, "the regions must be in ascending order, and not overlap");
+        return 0;
+}
+
+static int read_ranges(DamoReader *reader, const DamoField *field, const YamlNode *node, void *object) {
+        size_t before = config_errors_count(reader->errors);
+        TargetConfig *target = object;
+        int r = damo_is_list(reader, node, PHYSICAL_RANGES_MAX);
+
+        if (r <= 0 || node->n_children == 0)
+                return MIN(r, 0);
+        target->ranges = calloc(node->n_children, sizeof(*target->ranges));
+        if (!target->ranges)
+                return -ENOMEM;
+
+        r = 0;
+        for (const YamlNode *item = node->first; item && r == 0; item = item->next) {
+                Range *range = &target->ranges[target->n_ranges++];
+
+                r = damo_map_read(reader, &range_map, item, range);
+                if (r == 0 && config_errors_count(reader->errors) == before)
+                        r = check_range(reader, item, range > target->ranges ? range - 1 : NULL, range);
+        }
+        return r;
+}
+
 static const DamoField target_fields[] = {
-        { .key = "pid", .read = read_pid, .required = true },
+        { .key = "pid", .read = read_pid },
         { .key = "obsolete",
           .read = damo_refuse_true,
           .reason = "an obsolete target is one that is to be removed: leave it out" },
-        { .key = "regions",
-          .read = damo_refuse_items,
-          .reason = "fixed address ranges are not supported by this version, which watches all that is mapped" },
+        { .key = "regions", .read = read_ranges },
 };
 
 static const DamoMap target_map = { "in a target", target_fields, ELEMENTSOF(target_fields) };
@@ -60,6 +99,21 @@ static int check_same(DamoReader *reader, const YamlNode *list, const YamlNode *
                 if (targets[i].pid > 0 && targets[i].pid == targets[j].pid)
                         return schema_error(reader->errors, node, "the same target as at %u:%u", other->line,
                                             other->column);
+        return 0;
+}
+
+/* What a target must be depends on the operations, which stand before the targets. */
+static int check_kind(DamoReader *reader, const YamlNode *node, const TargetConfig *target) {
+        bool physical = monitor_config_is_physical(reader->monitor);
+
+        if (physical && target->pid > 0)
+                return schema_error(reader->errors, node, "physical memory has no processes: 'pid' means nothing");
+        if (!physical && target->n_ranges > 0)
+                return schema_error(reader->errors, damo_child(node, "regions"),
+                                    "fixed address ranges of processes are not supported by this version, which "
+                                    "watches all that is mapped");
+        if (!physical && !damo_child(node, "pid"))
+                return schema_error(reader->errors, node->first ?: node, "'pid' is missing in a target");
         return 0;
 }
 
@@ -80,7 +134,10 @@ static int read_targets(DamoReader *reader, const DamoField *field, const YamlNo
 
         r = 0;
         for (const YamlNode *item = node->first; item && r == 0; item = item->next, i++) {
+                monitor->targets[i].node = TARGET_NO_NODE;
                 r = damo_map_read(reader, &target_map, item, &monitor->targets[i]);
+                if (r == 0)
+                        r = check_kind(reader, item, &monitor->targets[i]);
                 if (r == 0)
                         r = check_same(reader, node, item, i);
         }
@@ -97,14 +154,16 @@ static int read_ops(DamoReader *reader, const DamoField *field, const YamlNode *
                 return r;
         if (streq(node->text, "vaddr"))
                 return 0;
-        if (streq(node->text, "paddr"))
-                return schema_value_error(reader->errors, node,
-                                          "ops: physical memory is not supported by this version");
+        if (streq(node->text, "paddr")) {
+                free(reader->monitor->ops);
+                reader->monitor->ops = strdup("paddr");
+                return reader->monitor->ops ? 0 : -ENOMEM;
+        }
         if (streq(node->text, "fvaddr"))
                 return schema_value_error(reader->errors, node,
                                           "ops: fixed address ranges are not supported by this version");
         return schema_value_error(reader->errors, node,
-                                  "ops: '%s' is not vaddr, the only one that this version supports",
+                                  "ops: '%s' is neither vaddr nor paddr, which this version supports",
                                   excerpt(text, node->text));
 }
 

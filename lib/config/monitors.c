@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/macro.h"
 #include "config/names.h"
+#include "config/physical.h"
 #include "config/schemes.h"
 
 #define MONITORS_MAX 256
@@ -34,20 +35,31 @@ static int check_command(const char *command, char **ret_error) {
 }
 
 static int init_target(void *object) {
-        *(TargetConfig *) object = (TargetConfig) { .children = true };
+        *(TargetConfig *) object = (TargetConfig) { .children = true, .node = TARGET_NO_NODE };
         return 0;
+}
+
+static void deinit_target(void *object) {
+        TargetConfig *target = object;
+
+        free(target->command);
+        free(target->ranges);
 }
 
 static int check_target(const SchemaPlace *place) {
         bool pid = schema_seen(place, "pid"), command = schema_seen(place, "command");
+        bool node = schema_seen(place, "node"), ranges = schema_seen(place, "ranges");
 
         if (pid && command)
                 return schema_error(place->errors, place->node,
                                     "a target is either a 'pid' or a 'command', not both");
-        if (!pid && !command && place->clean)
+        if ((node || ranges) && (pid || command || (node && ranges)))
+                return schema_error(place->errors, place->node,
+                                    "a target is a process, a 'node' or 'ranges' of memory: only one of them");
+        if (!pid && !command && !node && !ranges && place->clean)
                 return schema_error(place->errors, place->node,
                                     "a target needs a 'pid' or a 'command'");
-        return 0;
+        return physical_check_target(place);
 }
 
 static const SchemaField target_fields[] = {
@@ -71,15 +83,17 @@ static const SchemaField target_fields[] = {
           .offset = offsetof(TargetConfig, children),
           .doc = "Whether processes forked by the target are watched too, each as a target of its "
                  "own." },
+        PHYSICAL_TARGET_FIELDS,
 };
 
 static const SchemaMap target_map = {
         .where = "in a target",
-        .doc = "What to watch: exactly one of pid and command.",
+        .doc = "What to watch: exactly one of pid and command; with the ops paddr, of node and ranges.",
         .fields = target_fields,
         .n_fields = ELEMENTSOF(target_fields),
         .size = sizeof(TargetConfig),
         .init = init_target,
+        .deinit = deinit_target,
         .check = check_target,
 };
 
@@ -251,7 +265,8 @@ static int check_source(const SchemaPlace *place) {
 
         if (pattern && !sim && (!source || place->clean))
                 r = schema_error(place->errors, pattern, "'sim_pattern' needs 'source: sim'");
-        if (r == 0 && !schema_seen(place, "targets") && !sim && (!source || place->clean))
+        if (r == 0 && !schema_seen(place, "targets") && !sim && (!source || place->clean) &&
+            !monitor_config_is_physical(monitor))
                 r = schema_error(place->errors, place->node, "'targets' is missing in a monitor");
         return r;
 }
@@ -259,6 +274,8 @@ static int check_source(const SchemaPlace *place) {
 static bool same_target(const TargetConfig *a, const TargetConfig *b) {
         if (a->command && b->command)
                 return streq(a->command, b->command);
+        if (a->node != TARGET_NO_NODE)
+                return a->node == b->node;
         return a->pid != 0 && a->pid == b->pid;
 }
 
@@ -321,6 +338,8 @@ static int check_monitor(const SchemaPlace *place) {
 
         r = check_source(place);
         if (r == 0)
+                r = physical_check_monitor(place);
+        if (r == 0)
                 r = check_targets(place);
         if (r == 0)
                 r = check_unique_names(yaml_child(place->node, "schemes"), "scheme", place->errors);
@@ -334,7 +353,7 @@ static int check_monitor(const SchemaPlace *place) {
 
 static const SchemaChoice ops_choices[] = {
         { "vaddr", "The virtual address spaces of processes.", NULL },
-        { "paddr", NULL, "physical memory is not supported by this version" },
+        { "paddr", "Physical memory, whoever it belongs to. Needs the source idle.", NULL },
         { "fvaddr", NULL, "fixed address ranges are not supported by this version" },
         {},
 };
@@ -365,7 +384,7 @@ static const SchemaField monitor_fields[] = {
                  "underscores and hyphens." },
         { .key = "ops",
           .type = SCHEMA_ENUM,
-          .offset = SCHEMA_NOWHERE,
+          .offset = offsetof(MonitorConfig, ops),
           .choices = ops_choices,
           .doc = "What kind of address space is watched." },
         { .key = "source",
@@ -386,7 +405,7 @@ static const SchemaField monitor_fields[] = {
           .map = &target_map,
           .unset = "none",
           .doc = "What to watch. Required, unless the source is sim: then there is one simulated "
-                 "target." },
+                 "target; or the ops are paddr: then all memory is watched, each NUMA node as a target." },
         { .key = "intervals",
           .type = SCHEMA_MAP,
           .offset = offsetof(MonitorConfig, attrs),

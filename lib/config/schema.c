@@ -153,7 +153,8 @@ static int read_item(const SchemaField *field, const YamlNode *node, void *item,
         }
         if (node->broken)
                 return 0;
-        if (field->map->brief && node->kind == YAML_KIND_SCALAR)
+        if (field->map->brief && (node->kind == YAML_KIND_SCALAR ||
+                                  (node->kind == YAML_KIND_SEQUENCE && field->map->fields[0].upper > 0)))
                 return schema_value_read(&field->map->fields[0], node, item, errors);
         if (node->kind != YAML_KIND_MAPPING)
                 return schema_value_error(errors, node, "%s: each item must be a mapping (%s: ...)%s", field->key,

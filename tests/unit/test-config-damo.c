@@ -968,14 +968,19 @@ END_TEST
 /* ---- What cannot be done ---- */
 
 START_TEST(unsupported) {
-        assert_errors("kdamonds: [{contexts: [{ops: paddr, targets: [{pid: null, regions: [{start: 0, end: 1}]}]}]}]",
-                      "1:30: ops: physical memory is not supported by this version\n"
-                      "1:48: 'pid' is missing in a target\n"
-                      "1:59: regions: fixed address ranges are not supported by this version, which watches all that is mapped\n");
+        assert_errors("kdamonds: [{contexts: [{ops: vaddr, targets: [{pid: 1, regions: [{start: 0, end: 1}]}]}]}]",
+                      "1:56: fixed address ranges of processes are not supported by this version, which watches all that is "
+                      "mapped\n");
+        assert_errors("kdamonds: [{contexts: [{ops: paddr, targets: [{pid: 1, regions: [{start: 0, end: 1}]}]}]}]",
+                      "1:47: physical memory has no processes: 'pid' means nothing\n");
+        assert_errors("kdamonds: [{contexts: [{ops: paddr, targets: [{pid: null, regions: [{start: 8K, end: 4K}]}]}]}]",
+                      "1:69: the region ends before it begins\n");
+        assert_errors("kdamonds: [{contexts: [{ops: paddr, targets: [{regions: [{start: 0, end: 8K}, {start: 4K, end: 12K}]}]}]}]",
+                      "1:79: the regions must be in ascending order, and not overlap\n");
         assert_errors("kdamonds: [{contexts: [{ops: fvaddr, targets: [{pid: 1}]}]}]",
                       "1:30: ops: fixed address ranges are not supported by this version\n");
         assert_errors("kdamonds: [{contexts: [{ops: raddr, targets: [{pid: 1}]}]}]",
-                      "1:30: ops: 'raddr' is not vaddr, the only one that this version supports\n");
+                      "1:30: ops: 'raddr' is neither vaddr nor paddr, which this version supports\n");
         assert_errors("kdamonds: [{contexts: [{ops: vaddr, targets: [{pid: 1, obsolete: true}]}]}]",
                       "1:56: obsolete: an obsolete target is one that is to be removed: leave it out\n");
         context_bad("addr_unit: 4096", "2:12: addr_unit: only the unit of one byte is supported by this version\n");
@@ -1069,7 +1074,7 @@ START_TEST(every_error) {
                       "4:16: action: 'evict' is not an action of DAMON's schemes\n"
                       "5:27: sz_bytes: '1 X' is not a size (like 4096, 128 MiB or max)\n"
                       "6:21: pid: 'x' is not a process ID\n"
-                      "8:11: ops: physical memory is not supported by this version\n"
+                      "8:28: physical memory has no processes: 'pid' means nothing\n"
                       "9:3: unknown key 'statee' in a kdamond (did you mean 'state'?)\n");
 }
 END_TEST

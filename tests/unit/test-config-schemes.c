@@ -1073,6 +1073,7 @@ static void random_monitor(Rng *rng, MonitorConfig *m, unsigned number) {
         m->targets = calloc(m->n_targets, sizeof(*m->targets));
         for (size_t i = 0; i < m->n_targets; i++) {
                 m->targets[i].children = rng_below(rng, 2);
+                m->targets[i].node = TARGET_NO_NODE;
                 if (rng_below(rng, 2))
                         m->targets[i].pid = (pid_t) (1 + 3 * rng_below(rng, 100000) + i);
                 else
@@ -1184,6 +1185,9 @@ START_TEST(every_difference_is_seen) {
         a.targets = calloc(1, sizeof(*a.targets));
         a.n_targets = 1;
         a.targets[0].command = strdup("x");
+        a.targets[0].node = TARGET_NO_NODE;
+        a.targets[0].ranges = calloc(1, sizeof(*a.targets[0].ranges));
+        a.targets[0].n_ranges = 1;
         a.sim_pattern = strdup("p");
 
         DIFFERS(b.name[0] = 'b');
@@ -1194,6 +1198,9 @@ START_TEST(every_difference_is_seen) {
         DIFFERS(b.seed = 1);
         DIFFERS(b.targets[0].pid = 1);
         DIFFERS(b.targets[0].children = true);
+        DIFFERS(b.targets[0].node = 1);
+        DIFFERS(b.targets[0].ranges[0].end = 1);
+        DIFFERS(memcpy(b.ops, "paddr", 5));
         DIFFERS(b.targets[0].command[0] = 'y');
         DIFFERS(free(b.targets[0].command); b.n_targets = 0);
         DIFFERS(b.attrs.sample++);

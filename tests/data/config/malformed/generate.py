@@ -131,7 +131,7 @@ KNOWN = [
   (MONITOR + 'intervals: {sample: §0}', "sample: '0' is out of range (1ms to 1d)"),
   (MONITOR + '§intervals: {sample: 5s}', None),
   (MONITOR + 'max_region_size: §1048576', "max_region_size: '1048576' has no unit (did you mean '1MiB'?)"),
-  (MONITOR + 'ops: §paddr', "ops: 'paddr' cannot be used: physical memory is not supported by this version"),
+  (MONITOR + 'ops: §fvaddr', "ops: 'fvaddr' cannot be used: fixed address ranges are not supported by this version"),
   # schemes
   (MONITOR + 'schemes: §[]', 'schemes: the list is empty'),
   (MONITOR + 'schemes: §pageout', "schemes: must be a list (each item after '- ')"),
