@@ -32,6 +32,11 @@ static int check_scheme(const ActingHost *host, const SchemeConfig *scheme, char
         const char *name = action_name(scheme->action);
         int r;
 
+        if (host->physical)
+                return error_setf(ret_error, ACTING_E_ACTION,
+                                  "scheme '%s': schemes over physical memory are not supported by this version",
+                                  scheme->name);
+
         if (scheme->action == ACTION_STAT || scheme->dry_run || streq(host->source->name, "sim"))
                 return 0;
         if (is_about_cold(scheme->action) && !host->source->sees_reads)

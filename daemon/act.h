@@ -23,6 +23,7 @@ typedef struct ActingHost {
         ActionSupport **support; /* probed when first needed; the owner frees it */
         const char *monitor; /* name, for the log */
         const SourceOps *source;
+        bool physical; /* memory by its physical addresses */
         Follower *follower;
 } ActingHost;
 

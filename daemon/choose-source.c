@@ -7,14 +7,16 @@
 
 #include "base/error.h"
 #include "engine.h"
+#include "probe/paddr.h"
 
 /* Pattern files are small; anything larger is not one. */
 #define PATTERN_MAX ((size_t) 1024 * 1024)
 
-static int choose_kind(const Capabilities *caps, const char *wanted, ChosenSource *chosen, char **ret_error) {
+static int choose_kind(const Capabilities *caps, SourceKind best, const char *wanted, ChosenSource *chosen,
+                       char **ret_error) {
         const SourceFinding *finding;
         bool automatic = streq(wanted, "auto");
-        int kind = automatic ? (int) caps->best : source_kind_from_name(wanted);
+        int kind = automatic ? (int) best : source_kind_from_name(wanted);
 
         if (kind < 0)
                 return error_setf(ret_error, ENGINE_E_SOURCE, "there is no source '%s'", wanted);
@@ -44,15 +46,20 @@ int source_choose(const Capabilities *caps, const RootFds *roots, const MonitorC
         _cleanup_(buffer_deinit) Buffer pattern = {};
         _cleanup_free_ char *reason = NULL;
         const char *path = config->sim_pattern;
+        bool physical = monitor_config_is_physical(config);
         int r;
 
-        r = choose_kind(caps, config->source, &chosen, ret_error);
+        r = choose_kind(caps, physical ? SOURCE_IDLE : caps->best, config->source, &chosen, ret_error);
+        if (r == 0 && physical && chosen.kind != SOURCE_IDLE)
+                r = error_setf(ret_error, ENGINE_E_SOURCE,
+                               "physical memory can only be watched by the source idle");
         if (r == 0 && path)
                 r = read_pattern(path, &pattern, ret_error);
         if (r != 0)
                 return r;
 
-        r = source_new(chosen.kind, roots, path ? pattern.data : NULL, &chosen.source, &reason);
+        r = physical ? paddr_source_new(roots, &KERNEL_IO_REAL, &chosen.source, &reason)
+                     : source_new(chosen.kind, roots, path ? pattern.data : NULL, &chosen.source, &reason);
         if (r < 0)
                 return error_setf(ret_error, ENGINE_E_SOURCE, "%s%s%s", path ?: "", path ? ": " : "",
                                   reason ?: error_text(r));

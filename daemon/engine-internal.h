@@ -25,6 +25,7 @@ struct Engine {
         EngineState state;
         char *message;
         bool from_file;
+        uint64_t last_update; /* of the maps, when engine_add_memory() was called last */
 };
 
 /* Why it failed, or what it waits for; NULL: nothing. Copied. */
@@ -36,6 +37,10 @@ void engine_fail(Engine *engine, int error);
 
 /* Those that were named when it started. 0, ENGINE_E_TARGET or -errno, with the reason. */
 int engine_add_targets(Engine *engine, char **ret_error);
+
+/* The parts of physical memory that a monitor of that watches. Called again, adds nodes that have come since. As
+ * engine_add_targets(). */
+int engine_add_memory(Engine *engine, char **ret_error);
 
 /* Targets that have gone are let go once their last window has been published. */
 void engine_drop_ended(Engine *engine);

@@ -11,6 +11,7 @@ static ActingHost acting_host(Engine *e) {
                 .support = e->host.support,
                 .monitor = e->config.name,
                 .source = e->source->ops,
+                .physical = monitor_config_is_physical(&e->config),
                 .follower = &e->follower,
         };
 }

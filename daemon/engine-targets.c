@@ -81,7 +81,7 @@ void engine_drop_ended(Engine *e) {
                 (void) monitor_remove_target(e->monitor, target->id);
         }
 
-        if (monitor_n_targets(e->monitor) > 0 || e->chosen.kind == SOURCE_SIM)
+        if (monitor_n_targets(e->monitor) > 0 || e->chosen.kind == SOURCE_SIM || monitor_config_is_physical(&e->config))
                 return;
         if (!follower_wants_commands(&e->follower))
                 engine_finish(e, ENGINE_ENDED, "all targets have ended");
@@ -187,6 +187,8 @@ int engine_add_targets(Engine *e, char **ret_error) {
 
         if (e->chosen.kind == SOURCE_SIM)
                 return add_simulated(e);
+        if (monitor_config_is_physical(&e->config))
+                return engine_add_memory(e, ret_error);
 
         for (size_t i = 0; i < e->config.n_targets; i++) {
                 if (e->config.targets[i].pid <= 0)

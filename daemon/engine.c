@@ -131,6 +131,16 @@ double engine_cpu_share(const Engine *e) {
         return e->pace.share;
 }
 
+/* Nodes may have been added to the machine when maps were read. */
+static int refresh_memory(Engine *e) {
+        uint64_t updates = monitor_counters(e->monitor)->updates;
+
+        if (updates == e->last_update)
+                return 0;
+        e->last_update = updates;
+        return engine_add_memory(e, NULL);
+}
+
 static int on_step(sd_event_source *s, uint64_t usec, void *userdata) {
         Engine *e = userdata;
         nsec_t next;
@@ -149,7 +159,14 @@ static int on_step(sd_event_source *s, uint64_t usec, void *userdata) {
                 return 0;
         }
 
-        engine_refresh_names(e);
+        if (monitor_config_is_physical(&e->config)) {
+                r = refresh_memory(e);
+                if (r < 0) {
+                        engine_fail(e, r);
+                        return 0;
+                }
+        } else
+                engine_refresh_names(e);
         take_snapshot(e);
         return 0;
 }
@@ -224,7 +241,7 @@ static int start(Engine *e, char **ret_error) {
                 return r;
 
         r = add_timer(e, on_step, &e->step_timer);
-        if (r == 0 && e->chosen.kind != SOURCE_SIM)
+        if (r == 0 && e->chosen.kind != SOURCE_SIM && !monitor_config_is_physical(&e->config))
                 r = add_timer(e, engine_on_follow, &e->follow_timer);
         return r;
 }

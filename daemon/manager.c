@@ -135,6 +135,8 @@ static int make_name(const Manager *m, MonitorConfig *config) {
 
         if (streq(config->source, "sim"))
                 r = asprintf(&base, "sim");
+        else if (monitor_config_is_physical(config))
+                r = asprintf(&base, "memory");
         else if (config->n_targets == 0)
                 r = asprintf(&base, "monitor");
         else if (config->targets[0].command)

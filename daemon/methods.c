@@ -151,6 +151,8 @@ static json_t *target_text(const MonitorConfig *config) {
         _cleanup_free_ char *text = NULL;
         int r;
 
+        if (monitor_config_is_physical(config))
+                return varlink_string("physical memory");
         if (config->n_targets == 0)
                 return varlink_string("none");
         if (config->targets[0].command)

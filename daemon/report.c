@@ -21,6 +21,9 @@ static void report_working_set(Writer *w, const WorkingSet *set) {
         writer_uint(w, "touched", set->touched);
         writer_uint(w, "untrackable", set->untrackable);
         writer_uint(w, "total", set->total);
+        for (PageUse use = USE_FREE; use < _USE_MAX; use++)
+                if (set->apart[use] > 0)
+                        writer_uint(w, page_use_name(use), set->apart[use]);
         writer_close(w);
 }
 
@@ -67,6 +70,8 @@ static void report_region(Writer *w, const SnapshotTarget *target, const Snapsho
         writer_uint(w, "samples", region->samples);
         writer_uint(w, "untrackable", region->untrackable);
         writer_real(w, "rate", region->rate);
+        if (page_use_trackable(region->apart) < 1)
+                writer_real(w, "trackable", page_use_trackable(region->apart));
         writer_uint(w, "age_ns", region->age);
         writer_string(w, "mapping", target->map ? address_map_name(target->map, region->start, region->end) : "");
         writer_close(w);
@@ -111,17 +116,35 @@ void report_snapshot(Writer *w, const Engine *engine, const Snapshot *snapshot, 
         writer_close(w);
 }
 
+static void report_memory_spec(Writer *w, const TargetConfig *target) {
+        if (target->node != TARGET_NO_NODE) {
+                writer_uint(w, "node", target->node);
+                return;
+        }
+        writer_open_array(w, "ranges");
+        for (size_t i = 0; i < target->n_ranges; i++) {
+                writer_open_object(w, NULL);
+                writer_uint(w, "start", target->ranges[i].start);
+                writer_uint(w, "end", target->ranges[i].end);
+                writer_close(w);
+        }
+        writer_close(w);
+}
+
 static void report_target_specs(Writer *w, const MonitorConfig *config) {
         writer_open_array(w, "targets");
         for (size_t i = 0; i < config->n_targets; i++) {
                 const TargetConfig *target = &config->targets[i];
 
                 writer_open_object(w, NULL);
-                if (target->command)
+                if (monitor_config_is_physical(config))
+                        report_memory_spec(w, target);
+                else if (target->command)
                         writer_string(w, "command", target->command);
                 else
                         writer_int(w, "pid", target->pid);
-                writer_bool(w, "children", target->children);
+                if (!monitor_config_is_physical(config))
+                        writer_bool(w, "children", target->children);
                 writer_close(w);
         }
         writer_close(w);
@@ -142,6 +165,7 @@ static void report_context(Writer *w, const Engine *engine) {
         const MonitorConfig *config = engine_config(engine);
 
         writer_open_object(w, "context");
+        writer_string(w, "ops", config->ops);
         writer_string(w, "source", engine_source(engine)->ops->name);
         writer_string(w, "source_reason", engine_source_reason(engine));
         writer_string(w, "policy", config->policy);

@@ -7,12 +7,21 @@
 #include <limits.h>
 
 #include "base/error.h"
+#include "config/schemes.h"
 #include "monitor/adapt.h"
+
+static const Field range_fields[] = {
+        { .name = "start", .type = FIELD_INT },
+        { .name = "end", .type = FIELD_INT },
+        FIELD_END,
+};
 
 static const Field target_fields[] = {
         { .name = "pid", .type = FIELD_INT, .flags = FIELD_NULLABLE },
         { .name = "command", .type = FIELD_STRING, .flags = FIELD_NULLABLE },
         { .name = "children", .type = FIELD_BOOL, .flags = FIELD_NULLABLE },
+        { .name = "node", .type = FIELD_INT, .flags = FIELD_NULLABLE },
+        { .name = "ranges", .type = FIELD_STRUCT, .flags = FIELD_ARRAY | FIELD_NULLABLE, .fields = range_fields },
         FIELD_END,
 };
 
@@ -25,6 +34,7 @@ static const Field goal_fields[] = {
 };
 
 static const Field context_fields[] = {
+        { .name = "ops", .type = FIELD_STRING, .flags = FIELD_NULLABLE },
         { .name = "source", .type = FIELD_STRING, .flags = FIELD_NULLABLE },
         { .name = "source_reason", .type = FIELD_STRING, .flags = FIELD_NULLABLE },
         { .name = "policy", .type = FIELD_STRING, .flags = FIELD_NULLABLE },
@@ -87,6 +97,7 @@ static int read_target(const json_t *object, TargetConfig *ret, char **ret_error
                                   COMMAND_LENGTH_MAX);
 
         *ret = (TargetConfig) {
+                .node = TARGET_NO_NODE,
                 .pid = (pid_t) pid,
                 .command = command ? strdup(command) : NULL,
                 .children = field_bool(object, "children", true),
@@ -94,7 +105,49 @@ static int read_target(const json_t *object, TargetConfig *ret, char **ret_error
         return command && !ret->command ? -ENOMEM : 0;
 }
 
+static int read_range(const json_t *object, Range *ret, char **ret_error) {
+        int64_t start = field_int(object, "start", -1), end = field_int(object, "end", -1);
+
+        if (start < 0 || end <= start)
+                return error_setf(ret_error, REQUEST_E_INVALID, "a range must end behind its beginning");
+        *ret = (Range) { (uint64_t) start, (uint64_t) end };
+        return 0;
+}
+
+/* A part of physical memory: a node, ranges, or, with neither, all of it. */
+static int read_memory(const json_t *object, TargetConfig *ret, char **ret_error) {
+        const json_t *list = json_object_get(object, "ranges");
+        int64_t node = field_int(object, "node", 0);
+        size_t n = json_array_size(list);
+        int r;
+
+        if (field_present(object, "pid") || field_present(object, "command"))
+                return error_setf(ret_error, REQUEST_E_INVALID, "physical memory has no processes");
+        if (field_present(object, "node") && n > 0)
+                return error_setf(ret_error, REQUEST_E_INVALID, "a target is either a node or ranges");
+        if (node < 0 || node >= NODES_MAX)
+                return error_setf(ret_error, REQUEST_E_INVALID, "there is no node %" PRId64, node);
+
+        *ret = (TargetConfig) { .node = field_present(object, "node") ? (uint32_t) node : TARGET_NO_NODE };
+        ret->ranges = calloc(MAX(n, (size_t) 1), sizeof(*ret->ranges));
+        if (!ret->ranges)
+                return -ENOMEM;
+        for (; ret->n_ranges < n; ret->n_ranges++) {
+                Range *range = &ret->ranges[ret->n_ranges];
+
+                r = read_range(json_array_get(list, ret->n_ranges), range, ret_error);
+                if (r == 0 && ret->n_ranges > 0 && range->start < range[-1].end)
+                        r = error_setf(ret_error, REQUEST_E_INVALID, "ranges must be in ascending order");
+                if (r != 0) {
+                        free(TAKE_PTR(ret->ranges));
+                        return r;
+                }
+        }
+        return 0;
+}
+
 static int read_targets(const json_t *list, MonitorConfig *config, char **ret_error) {
+        bool physical = monitor_config_is_physical(config);
         size_t n = json_array_size(list);
         int r;
 
@@ -103,12 +156,12 @@ static int read_targets(const json_t *list, MonitorConfig *config, char **ret_er
                 return -ENOMEM;
 
         for (; config->n_targets < n; config->n_targets++) {
-                r = read_target(json_array_get(list, config->n_targets), &config->targets[config->n_targets],
-                                ret_error);
+                r = (physical ? read_memory : read_target)(json_array_get(list, config->n_targets),
+                                                           &config->targets[config->n_targets], ret_error);
                 if (r != 0)
                         return r;
         }
-        if (n == 0 && !streq(config->source, "sim"))
+        if (n == 0 && !streq(config->source, "sim") && !physical)
                 return error_setf(ret_error, REQUEST_E_INVALID, "there is no target to watch");
         return 0;
 }
@@ -188,7 +241,12 @@ static int replace_string(char **to, const char *from) {
 static int read_strings(const json_t *context, MonitorConfig *config, char **ret_error) {
         int r;
 
-        r = replace_string(&config->source, field_string(context, "source", NULL));
+        r = replace_string(&config->ops, field_string(context, "ops", NULL));
+        if (r == 0 && !streq(config->ops, "vaddr") && !monitor_config_is_physical(config))
+                r = error_setf(ret_error, REQUEST_E_INVALID, "there are no ops '%s', but vaddr and paddr",
+                               config->ops);
+        if (r == 0)
+                r = replace_string(&config->source, field_string(context, "source", NULL));
         if (r == 0)
                 r = replace_string(&config->policy, field_string(context, "policy", NULL));
         if (r == 0)

@@ -32,14 +32,15 @@ static int check_unsigned(const Unsigned *fields, size_t n, const char *what, ch
 }
 
 static int working_set_from_json(json_t *json, FrameWorkingSet *ret, char **ret_error) {
-        Unsigned f[] = {
-                {"bytes", 0}, {"error", 0}, {"touched", 0}, {"untrackable", 0}, {"total", 0}};
+        Unsigned f[] = {{"bytes", 0}, {"error", 0},  {"touched", 0}, {"untrackable", 0}, {"total", 0},
+                        {"free", 0},  {"kernel", 0}, {"hugetlb", 0}, {"offline", 0}};
         json_error_t error;
         int r;
 
-        if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:I, s:I, s:I}", f[0].name, &f[0].value,
+        if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:I, s:I, s:I, s?I, s?I, s?I, s?I}", f[0].name, &f[0].value,
                            f[1].name, &f[1].value, f[2].name, &f[2].value, f[3].name, &f[3].value,
-                           f[4].name, &f[4].value) < 0)
+                           f[4].name, &f[4].value, f[5].name, &f[5].value, f[6].name, &f[6].value, f[7].name,
+                           &f[7].value, f[8].name, &f[8].value) < 0)
                 return malformed(ret_error, "working_set", &error);
         r = check_unsigned(f, ELEMENTSOF(f), "working_set", ret_error);
         if (r < 0)
@@ -51,6 +52,10 @@ static int working_set_from_json(json_t *json, FrameWorkingSet *ret, char **ret_
                 .touched = (uint64_t) f[2].value,
                 .untrackable = (uint64_t) f[3].value,
                 .total = (uint64_t) f[4].value,
+                .free = (uint64_t) f[5].value,
+                .kernel = (uint64_t) f[6].value,
+                .hugetlb = (uint64_t) f[7].value,
+                .offline = (uint64_t) f[8].value,
         };
         return 0;
 }
@@ -124,6 +129,8 @@ static const char *region_defect(const Frame *frame, const FrameRegion *region) 
                 return "more hits than samples";
         if (!(region->rate >= 0 && region->rate <= 1))
                 return "a rate outside of 0 to 1";
+        if (!(region->apart >= 0 && region->apart <= 1))
+                return "a trackable share outside of 0 to 1";
         if (last && (region->target < last->target ||
                      (region->target == last->target && region->start < last->end)))
                 return "overlapping or out of order";
@@ -136,13 +143,14 @@ static int add_region_json(Frame *frame, json_t *json, char **ret_error) {
         FrameRegion region;
         const char *mapping, *defect;
         json_error_t error;
-        double rate;
+        double rate, trackable = 1;
         int r;
 
-        if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:F, s:s}",
+        if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:F, s:s, s?F}",
                            f[0].name, &f[0].value, f[1].name, &f[1].value, f[2].name, &f[2].value,
                            f[3].name, &f[3].value, f[4].name, &f[4].value, f[5].name, &f[5].value,
-                           f[6].name, &f[6].value, "rate", &rate, "mapping", &mapping) < 0)
+                           f[6].name, &f[6].value, "rate", &rate, "mapping", &mapping, "trackable",
+                           &trackable) < 0)
                 return malformed(ret_error, "regions", &error);
         r = check_unsigned(f, ELEMENTSOF(f), "regions", ret_error);
         if (r < 0)
@@ -163,6 +171,7 @@ static int add_region_json(Frame *frame, json_t *json, char **ret_error) {
                 .untrackable = (uint64_t) f[5].value,
                 .age_ns = (uint64_t) f[6].value,
                 .rate = rate,
+                .apart = 1 - trackable,
         };
         defect = region_defect(frame, &region);
         if (defect)

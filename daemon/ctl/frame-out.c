@@ -48,28 +48,46 @@ static json_t *regions_json(const Frame *frame) {
         for (size_t i = 0; i < frame->n_regions; i++) {
                 const FrameRegion *r = &frame->regions[i];
 
-                if (json_array_append_new(regions,
-                                          json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:o}", "target",
-                                                    integer(frame->targets[r->target].id), "start", integer(r->start),
-                                                    "end", integer(r->end), "hits", integer(r->hits), "samples",
-                                                    integer(r->samples), "untrackable", integer(r->untrackable),
-                                                    "rate", r->rate, "age_ns", integer(r->age_ns), "mapping",
-                                                    string(frame->mappings[r->mapping]))) < 0)
+                json_t *region = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:o}", "target",
+                                           integer(frame->targets[r->target].id), "start", integer(r->start),
+                                           "end", integer(r->end), "hits", integer(r->hits), "samples",
+                                           integer(r->samples), "untrackable", integer(r->untrackable),
+                                           "rate", r->rate, "age_ns", integer(r->age_ns), "mapping",
+                                           string(frame->mappings[r->mapping]));
+
+                if (region && r->apart > 0)
+                        (void) json_object_set_new(region, "trackable", json_real(1 - r->apart));
+                if (json_array_append_new(regions, region) < 0)
                         return json_decref(regions), NULL;
         }
         return regions;
 }
 
+static json_t *working_set_json(const FrameWorkingSet *w) {
+        const struct {
+                const char *name;
+                uint64_t bytes;
+        } apart[] = {
+                { "free", w->free }, { "kernel", w->kernel }, { "hugetlb", w->hugetlb }, { "offline", w->offline },
+        };
+        json_t *set = json_pack("{s:o, s:o, s:o, s:o, s:o}", "bytes", integer(w->bytes), "error", integer(w->error),
+                                "touched", integer(w->touched), "untrackable", integer(w->untrackable), "total",
+                                integer(w->total));
+
+        for (size_t i = 0; set && i < ELEMENTSOF(apart); i++)
+                if (apart[i].bytes > 0)
+                        (void) json_object_set_new(set, apart[i].name, integer(apart[i].bytes));
+        return set;
+}
+
 json_t *frame_to_json(const Frame *frame) {
         const FramePoint *p = &frame->point;
-        const FrameWorkingSet *w = &p->working_set;
 
-        return json_pack("{s:o, s:o, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:{s:o, s:o, s:o, s:o, s:o}, s:o, "
-                         "s:o}", "monitor", string(frame->monitor), "sequence", integer(p->sequence), "part", 0,
-                         "parts", 1, "time_ns", integer(p->time_ns), "window_ns", integer(p->window_ns), "sample_ns",
+        return json_pack("{s:o, s:o, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "monitor",
+                         string(frame->monitor), "sequence", integer(p->sequence), "part", 0, "parts", 1, "time_ns",
+                         integer(p->time_ns), "window_ns", integer(p->window_ns), "sample_ns",
                          integer(frame->sample_ns), "aggregate_ns", integer(frame->aggregate_ns), "source",
                          string(frame->source), "granularity", string(frame->granularity), "reads_seen",
-                         frame->reads_seen, "working_set", "bytes", integer(w->bytes), "error", integer(w->error),
-                         "touched", integer(w->touched), "untrackable", integer(w->untrackable), "total",
-                         integer(w->total), "targets", targets_json(frame), "regions", regions_json(frame));
+                         frame->reads_seen, "working_set", working_set_json(&p->working_set), "targets",
+                         targets_json(frame), "regions", regions_json(frame));
 }

@@ -32,6 +32,7 @@ typedef struct FrameRegion {
         uint64_t samples;
         uint64_t untrackable;
         double rate; /* moving average */
+        double apart; /* share of it that is no memory of programs: 0 in address spaces */
         uint64_t age_ns;
 } FrameRegion;
 
@@ -41,7 +42,16 @@ typedef struct FrameWorkingSet {
         uint64_t touched;
         uint64_t untrackable;
         uint64_t total;
+        /* of physical memory: what of the total is no memory of programs */
+        uint64_t free;
+        uint64_t kernel;
+        uint64_t hugetlb;
+        uint64_t offline;
 } FrameWorkingSet;
+
+static inline uint64_t frame_apart(const FrameWorkingSet *w) {
+        return w->free + w->kernel + w->hugetlb + w->offline;
+}
 
 /* The working set at one aggregation, without the regions: what the daemon's history holds. */
 typedef struct FramePoint {
@@ -104,6 +114,11 @@ uint64_t frame_resident(const Frame *frame);
 
 static inline uint64_t frame_region_bytes(const FrameRegion *region) {
         return region->end - region->start;
+}
+
+/* Without what is no memory of programs. */
+static inline uint64_t frame_region_memory(const FrameRegion *region) {
+        return (uint64_t) ((double) frame_region_bytes(region) * (1 - region->apart) + 0.5);
 }
 
 /* The access rate in this window; 0 without samples, see frame_region_blind(). */

@@ -60,6 +60,7 @@ static int set_schemes(json_t *context, const char *path) {
 static json_t *context_json(const MonitorOptions *options) {
         json_t *context = json_pack("{s:o}", "targets", targets_json(options));
 
+        set_text(context, "ops", options->physical ? "paddr" : NULL);
         set_text(context, "source", options->source);
         set_text(context, "policy", options->policy);
         set_number(context, "sample_ns", options->sample);

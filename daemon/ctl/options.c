@@ -29,6 +29,8 @@ static const Option options[] = {
           "watch this process (may be given several times)" },
         { "command", 'c', "NAME", VERB_START, set_command, FIELD(monitor),
           "watch every process of this name, now and later" },
+        { "physical", 0, NULL, VERB_START, set_flag, FIELD(monitor.physical),
+          "watch all physical memory, whoever uses it, each NUMA node as a target" },
         { "name", 'n', "NAME", VERBS_MONITOR, set_string, FIELD(monitor.name),
           "name of the monitor (default: after its first target)" },
         { "no-children", 0, NULL, VERBS_MONITOR, set_flag, FIELD(monitor.no_children),
@@ -296,10 +298,12 @@ static int check_combinations(const Arguments *args) {
                             "--aggregate is shorter than --sample: no window could hold a sample");
         if (args->verb == VERB_RUN && (!args->command || !args->command[0]))
                 return fail(CTL_USAGE, "run: no command; try 'udamonctl run -- COMMAND ARGUMENTS'");
-        if (args->verb == VERB_START && m->n_pids + m->n_commands == 0 &&
+        if (args->verb == VERB_START && m->n_pids + m->n_commands == 0 && !m->physical &&
             !(m->source && streq(m->source, "sim")))
                 return fail(CTL_USAGE,
-                            "start: what is to be watched? Give --pid PID or --command NAME");
+                            "start: what is to be watched? Give --pid PID, --command NAME or --physical");
+        if (m->physical && m->n_pids + m->n_commands > 0)
+                return fail(CTL_USAGE, "start: --physical is all memory: no --pid or --command beside it");
         if (args->verb == VERB_STOP && !args->operand)
                 return fail(CTL_USAGE, "stop: which monitor? 'udamonctl status' lists them");
         if (args->verb == VERB_RECORD && !args->output)

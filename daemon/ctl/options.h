@@ -64,6 +64,7 @@ typedef struct MonitorOptions {
         const char *commands[PIDS_MAX];
         size_t n_commands;
         bool no_children;
+        bool physical;
         bool auto_intervals;
         nsec_t sample;
         nsec_t aggregate;

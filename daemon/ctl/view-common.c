@@ -69,10 +69,42 @@ json_t *json_bytes(uint64_t bytes) {
 }
 
 json_t *json_working_set(const FrameWorkingSet *w) {
-        return json_pack("{s:I, s:I, s:I, s:I, s:I}", "bytes", (json_int_t) w->bytes, "error_bytes",
-                         (json_int_t) w->error, "touched_bytes", (json_int_t) w->touched,
-                         "untrackable_bytes", (json_int_t) w->untrackable, "total_bytes",
-                         (json_int_t) w->total);
+        json_t *json = json_pack("{s:I, s:I, s:I, s:I, s:I}", "bytes", (json_int_t) w->bytes, "error_bytes",
+                                 (json_int_t) w->error, "touched_bytes", (json_int_t) w->touched,
+                                 "untrackable_bytes", (json_int_t) w->untrackable, "total_bytes",
+                                 (json_int_t) w->total);
+
+        json_t *apart;
+
+        if (!json || frame_apart(w) == 0)
+                return json;
+        apart = json_pack("{s:I, s:I, s:I, s:I}", "free_bytes", (json_int_t) w->free, "kernel_bytes",
+                          (json_int_t) w->kernel, "hugetlb_bytes", (json_int_t) w->hugetlb, "offline_bytes",
+                          (json_int_t) w->offline);
+        (void) json_object_update_new(json, apart);
+        return json;
+}
+
+void view_apart(const Screen *screen, const FrameWorkingSet *w) {
+        const struct {
+                const char *name;
+                uint64_t bytes;
+        } uses[] = {
+                { "free", w->free }, { "kernel", w->kernel }, { "hugetlb", w->hugetlb }, { "offline", w->offline },
+        };
+        const char *before = "apart, neither accessed nor idle:";
+        char size[FORMAT_MAX], share[FORMAT_MAX];
+
+        if (frame_apart(w) == 0)
+                return;
+        for (size_t i = 0; i < ELEMENTSOF(uses); i++) {
+                if (uses[i].bytes == 0)
+                        continue;
+                (void) fprintf(screen->out, "%s %s %s (%s)", before, uses[i].name, format_size(size, uses[i].bytes),
+                               format_share(share, w->total > 0 ? (double) uses[i].bytes / (double) w->total : 0));
+                before = ",";
+        }
+        (void) fputs(" of the memory, about\n", screen->out);
 }
 
 static json_t *json_targets(const Frame *frame) {

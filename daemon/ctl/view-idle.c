@@ -45,8 +45,10 @@ static int idle_times_init(IdleTimes *idle, const Frame *frame) {
 
         for (size_t i = 0; i < frame->n_regions; i++) {
                 const FrameRegion *region = &frame->regions[i];
-                uint64_t bytes = frame_region_bytes(region);
+                uint64_t bytes = frame_region_memory(region);
 
+                if (bytes == 0)
+                        continue;
                 if (frame_region_blind(region)) {
                         idle->blind_bytes += bytes;
                         idle->blind_regions++;
@@ -115,6 +117,7 @@ static void print_doubts(const Screen *screen, const Frame *frame, const IdleTim
         uint64_t total = idle->bytes + idle->blind_bytes;
         char size[FORMAT_MAX], share[FORMAT_MAX];
 
+        view_apart(screen, &frame->point.working_set);
         if (idle->blind_bytes > 0)
                 (void) fprintf(screen->out,
                                "left out, could not be checked: %s (%s) in %" PRIu64 " region%s\n",

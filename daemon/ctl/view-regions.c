@@ -93,6 +93,7 @@ static void print_total(const Screen *screen, const Frame *frame, const Selectio
                 (void) fprintf(screen->out, "; resident %s",
                                format_size(a, frame->point.resident_bytes));
         (void) fputc('\n', screen->out);
+        view_apart(screen, w);
         if (w->untrackable > 0)
                 (void) fprintf(screen->out, "could not be checked: %s (%s)\n",
                                format_size(a, w->untrackable),

@@ -144,6 +144,7 @@ static void print_foot(const Screen *screen, const FramePoint *points, size_t n,
         (void) fprintf(screen->out, "mean %s; standard error of one window +- %s\n",
                        format_size(mean, (uint64_t) distribution_mean(&d->working_set)),
                        format_size(error, (uint64_t) typical_error(points, n)));
+        view_apart(screen, last);
         if (last->untrackable > 0)
                 (void) fprintf(screen->out, "could not be checked in the last window: %s (%s)\n",
                                format_size(size, last->untrackable),

@@ -23,6 +23,9 @@ char *format_rate(char buf[static FORMAT_MAX], const FrameRegion *region);
 /* What monitor, when, by which source, and what that source cannot see. */
 void view_frame_header(const Screen *screen, const Frame *frame);
 
+/* Of physical memory: a line on what is no memory of programs. */
+void view_apart(const Screen *screen, const FrameWorkingSet *working_set);
+
 int view_regions(const Screen *screen, const Arguments *args, const Frame *frame);
 /* The rows alone; brief: without explanations and totals. */
 int view_regions_rows(const Screen *screen, const Arguments *args, const Frame *frame, bool brief);

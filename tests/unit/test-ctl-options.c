@@ -190,7 +190,7 @@ START_TEST(messages) {
                 {{"region"}, "unknown verb 'region' (did you mean regions?)"},
                 {{"frobnicate"}, "unknown verb 'frobnicate'; 'udamonctl --help' lists them"},
                 {{"--json", "status"}, "the verb comes first: udamonctl VERB --json"},
-                {{"start"}, "Give --pid PID or --command NAME"},
+                {{"start"}, "Give --pid PID, --command NAME or --physical"},
                 {{"run"}, "try 'udamonctl run -- COMMAND ARGUMENTS'"},
                 {{"regions", "--rate", "5,50%"}, "'5' has no unit (did you mean 5%?)"},
         };
