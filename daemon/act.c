@@ -8,6 +8,7 @@
 #include "base/format.h"
 #include "facts.h"
 #include "log.h"
+#include "probe/tiers.h"
 #include "worker.h"
 
 struct Acting {
@@ -28,6 +29,36 @@ static bool is_about_cold(Action action) {
         return action_preference(action) == PREFER_COLD && action != ACTION_NOHUGEPAGE;
 }
 
+#define CANNOT "scheme '%s': %s cannot be done here: "
+
+/* That there is memory where memory is to go. */
+static int check_destinations(const ActingHost *host, const SchemeConfig *scheme, char **ret_error) {
+        _cleanup_(tiers_deinit) Tiers tiers = {};
+        const char *action = action_name(scheme->action);
+        int r;
+
+        r = tiers_read(host->roots, &tiers);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0)
+                return error_setf(ret_error, ACTING_E_ACTION, CANNOT "the NUMA nodes cannot be read: %s", scheme->name,
+                                  action, error_text(r));
+
+        if (scheme->to != TIER_LISTED && tiers.n_tiers < 2)
+                return error_setf(ret_error, ACTING_E_ACTION, CANNOT "'to: %s' means nothing where all memory is of "
+                                  "one tier", scheme->name, action, tier_word_name(scheme->to));
+        for (size_t i = 0; i < scheme->n_destinations; i++) {
+                const TierNode *node = tiers_find(&tiers, scheme->destinations[i].node);
+
+                if (node && node->total > 0)
+                        continue;
+                return error_setf(ret_error, ACTING_E_ACTION, CANNOT "node %u %s", scheme->name, action,
+                                  scheme->destinations[i].node,
+                                  node ? "has no memory" : "does not exist or is offline");
+        }
+        return 0;
+}
+
 static int check_scheme(const ActingHost *host, const SchemeConfig *scheme, char **ret_error) {
         const char *name = action_name(scheme->action);
         int r;
@@ -37,7 +68,15 @@ static int check_scheme(const ActingHost *host, const SchemeConfig *scheme, char
                                   "scheme '%s': schemes over physical memory are not supported by this version",
                                   scheme->name);
 
-        if (scheme->action == ACTION_STAT || scheme->dry_run || streq(host->source->name, "sim"))
+        if (scheme->action == ACTION_STAT || streq(host->source->name, "sim"))
+                return 0;
+        /* a dry run, too, asks where pages are */
+        if (action_migrates(scheme->action)) {
+                r = check_destinations(host, scheme, ret_error);
+                if (r != 0)
+                        return r;
+        }
+        if (scheme->dry_run)
                 return 0;
         if (is_about_cold(scheme->action) && !host->source->sees_reads)
                 return error_setf(ret_error, ACTING_E_ACTION,
@@ -52,7 +91,7 @@ static int check_scheme(const ActingHost *host, const SchemeConfig *scheme, char
         }
         if ((*host->support)->actions[scheme->action].usable)
                 return 0;
-        return error_setf(ret_error, ACTING_E_ACTION, "scheme '%s': %s cannot be done here: %s", scheme->name, name,
+        return error_setf(ret_error, ACTING_E_ACTION, CANNOT "%s", scheme->name, name,
                           (*host->support)->actions[scheme->action].reason);
 }
 

@@ -27,6 +27,12 @@ static const struct {
         { "replaced", "the process runs another program" },
         { "denied", "not permitted" },
         { "protected", "a process that is left alone" },
+        { "there", "on its destination already" },
+        { "no_room", "no room on the destination" },
+        { "policy", "its cpuset or memory policy does not allow the destination" },
+        { "no_node", "the destination is offline or has no memory" },
+        { "busy", "pinned or in use by the kernel just then" },
+        { "unmoved", "the kernel tried and left it where it was" },
         { "failed", "the kernel refused" },
 };
 

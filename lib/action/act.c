@@ -52,7 +52,7 @@ static void mark_range(Actor *actor, const struct iovec *range, uint8_t mark) {
         memset(b->marks + first, mark, range->iov_len / actor->page);
 }
 
-static void refuse_rest(Actor *actor, ItemRun *item, size_t i, Outcome outcome) {
+void refuse_rest(Actor *actor, ItemRun *item, size_t i, Outcome outcome) {
         Batch *b = &actor->batch;
 
         for (; i < b->n_ranges; i++)
@@ -236,6 +236,8 @@ void act(Actor *actor, ItemRun *item) {
 
         if (traits->means == MEANS_ADVICE)
                 advise(actor, item);
+        else if (traits->means == MEANS_MOVE)
+                migrate(actor, item);
         else if (traits->means == MEANS_SPLIT)
                 split(actor, item);
         else if (traits->means == MEANS_READ)

@@ -16,6 +16,10 @@
 #define DENSITY_MIN (1.0 / 64)
 #define DENSITY_WEIGHT 0.5
 
+/* Moving costs something before the first page is touched: the kernel empties its lists of each CPU. */
+#define MOVE_TIME (4 * NSEC_PER_MSEC)
+#define MOVE_PAGES_MIN 64
+
 #define PACE_MAX (UINT64_C(1) << 40)
 /* Weight of the newest batch in the average, where that was faster; a slower one counts whole, at once. */
 #define PACE_WEIGHT 0.3
@@ -104,8 +108,10 @@ static uint64_t run_batch(Actor *actor, ItemRun *item, const Piece *piece, nsec_
         SchemeRun *scheme = item->scheme;
         Pace *looking = &actor->surveys[scheme->has_filters && !item->item->decided];
         Pace *acting = &actor->acts[scheme->plan->spec->config.action];
+        bool moves = scheme->traits->means == MEANS_MOVE;
         nsec_t left = scheme->plan->time_max - scheme->time, looked, acted;
-        uint64_t act_max = pace_size(acting, MIN(ACT_TIME, left), actor->page), size;
+        uint64_t least = moves && left > MOVE_TIME ? MOVE_PAGES_MIN * actor->page : actor->page;
+        uint64_t act_max = pace_size(acting, MIN(moves ? MOVE_TIME : ACT_TIME, left), least), size;
         uint64_t look_max = look_size(actor, looking, acting, MIN(SURVEY_TIME, left), act_max);
         Batch *b = &actor->batch;
 
@@ -188,10 +194,6 @@ static void run_item(Actor *actor, const PlanItem *plan, ItemResult *result) {
 
         if (is_protected(item.target->plan, &item.scheme->plan->spec->config))
                 end_item(&item, OUTCOME_PROTECTED);
-        else if (item.scheme->traits->means == MEANS_MISSING && !item.scheme->plan->dry_run) {
-                count_error(item.scheme->result, EOPNOTSUPP);
-                end_item(&item, OUTCOME_FAILED);
-        }
 
         for (pos = start; pos < end && !item.ended;)
                 pos = run_piece(actor, &item, pos, end);
@@ -287,7 +289,7 @@ static int allocate_batch(Actor *actor) {
         size_t n = BATCH_PAGES + 2 * actor->block + 2;
         Batch *b = &actor->batch;
 
-        actor->storage = calloc(n, 3 * sizeof(uint64_t) + 2 * sizeof(uint8_t) + sizeof(int) + sizeof(struct iovec));
+        actor->storage = calloc(n, 3 * sizeof(uint64_t) + 2 * sizeof(uint8_t) + 2 * sizeof(int) + sizeof(struct iovec));
         actor->scratch = calloc(actor->block, sizeof(uint64_t));
         if (!actor->storage || !actor->scratch)
                 return -ENOMEM;
@@ -298,7 +300,8 @@ static int allocate_batch(Actor *actor) {
         b->entries = b->after + n + 1;
         b->flags = b->entries + n;
         b->nodes = (int *) (b->flags + n - 1);
-        b->has_flags = (uint8_t *) (b->nodes + n) + 1;
+        b->to = b->nodes + n;
+        b->has_flags = (uint8_t *) (b->to + n) + 1;
         b->marks = b->has_flags + n - 1;
         return 0;
 }
@@ -342,6 +345,7 @@ Actor *actor_free(Actor *actor) {
         lazy_close(&actor->kpagecgroup);
         lazy_close(&actor->bitmap);
         lazy_close(&actor->split);
+        places_deinit(&actor->places);
         free(actor->storage);
         free(actor->scratch);
         free(actor);

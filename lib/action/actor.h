@@ -24,6 +24,9 @@ typedef struct ActionIo {
         int (*split)(int fd, pid_t pid, uint64_t start, uint64_t end);
         /* The NUMA nodes of n pages: move_pages() that moves nothing. A status is a node, or -errno. */
         int (*nodes)(pid_t pid, size_t n, void **pages, int *status);
+        /* move_pages() with MPOL_MF_MOVE_ALL, or with MPOL_MF_MOVE where only what nobody else maps may be moved.
+         * 0; a number of pages that stayed where they were; -errno. Statuses that it does not set stay as they are. */
+        int (*move)(pid_t pid, size_t n, void **pages, const int *nodes, int *status, bool shared);
         nsec_t (*now)(void);
         /* Time that this thread has worked or waited for a device; not the time in which others had the CPU. NULL:
          * the same as now. */

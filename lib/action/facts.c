@@ -101,19 +101,18 @@ static void learn_folio(Actor *actor, unsigned needs, size_t i, Folio *ret) {
                 ret->young_known = learn_young(actor, ret, &ret->young);
 }
 
-/* Asks for the nodes of up to CALL_MAX pages from i on that are still selected. */
-static void learn_nodes(Actor *actor, const TargetRun *target, size_t i) {
+void learn_nodes(Actor *actor, const TargetRun *target, size_t i) {
         void *pages[CALL_MAX];
         int status[CALL_MAX];
         size_t at[CALL_MAX], n = 0;
         Batch *b = &actor->batch;
 
         for (size_t k = i; k < MIN(i + CALL_MAX, b->n); k++) {
-                b->nodes[k] = -1;
+                b->nodes[k] = -ENODATA;
                 if (b->marks[k] != PAGE_SELECTED || !pagemap_present(b->entries[k]))
                         continue;
                 at[n] = k;
-                status[n] = -1;
+                status[n] = -ENODATA;
                 pages[n++] = (void *) (uintptr_t) page_address(actor, b, k);
         }
 
@@ -121,7 +120,7 @@ static void learn_nodes(Actor *actor, const TargetRun *target, size_t i) {
             actor->act->nodes(target->process.ref.pid, n, pages, status) < 0)
                 return;
         for (size_t k = 0; k < n; k++)
-                b->nodes[at[k]] = status[k] >= 0 ? status[k] : -1;
+                b->nodes[at[k]] = status[k];
 }
 
 static PageFacts facts_of(const Actor *actor, unsigned needs, const Folio *folio, size_t i) {
@@ -140,7 +139,7 @@ static PageFacts facts_of(const Actor *actor, unsigned needs, const Folio *folio
                 .memcg = folio->memcg,
                 .young_known = folio->young_known,
                 .young = folio->young,
-                .node = needs & FILTER_NEEDS_NODE ? b->nodes[i] : -1,
+                .node = needs & FILTER_NEEDS_NODE ? MAX(b->nodes[i], -1) : -1,
         };
 }
 

@@ -13,6 +13,8 @@
 #include "base/macro.h"
 #include "probe/maps.h"
 #include "probe/process.h"
+#include "probe/system.h"
+#include "probe/tiers.h"
 #include "scheme/parts.h"
 #include "scheme/plan.h"
 
@@ -29,7 +31,7 @@ typedef enum Means {
         MEANS_ADVICE,  /* process_madvise() */
         MEANS_SPLIT,   /* debugfs */
         MEANS_READ,    /* process_vm_readv() */
-        MEANS_MISSING, /* not part of this version */
+        MEANS_MOVE,    /* move_pages() */
 } Means;
 
 /* What must not be cut. */
@@ -92,7 +94,8 @@ typedef struct Batch {
         uint8_t *has_flags;
         uint64_t *after;   /* of pagemap, once acted */
         uint8_t *marks;
-        int *nodes;
+        int *nodes;        /* where pages are; -errno: why that is not known */
+        int *to;           /* where units go, by their first page; PAGE_TAIL for the rest */
         struct iovec *ranges;
         size_t n_ranges;
         uint64_t selected; /* bytes */
@@ -102,6 +105,9 @@ typedef struct Batch {
         uint64_t block;    /* the last block that block_is_huge() looked at, and its answer; 1: none */
         bool block_huge;
 } Batch;
+
+#define PAGE_TAIL (-1)
+#define PAGE_MOVED (-2) /* the unit has arrived */
 
 /* ---- How fast ---- */
 
@@ -131,6 +137,8 @@ typedef struct TargetRun {
         AddressMap *map; /* our own, as of now */
         nsec_t map_time;
         bool map_stale;
+        bool mems_read;
+        NodeSet mems; /* nodes that its cpuset allows */
 } TargetRun;
 
 typedef struct SchemeRun {
@@ -165,6 +173,18 @@ typedef struct ItemRun {
         Outcome rest;
 } ItemRun;
 
+/* ---- Where to ---- */
+
+/* What is known of the destinations. */
+typedef struct Places {
+        Tiers tiers;
+        bool known;
+        nsec_t time;      /* when they were looked at */
+        uint64_t *room;   /* by index of the node: bytes that may still go there */
+        nsec_t room_time; /* when that was read */
+        bool exclusive;   /* what others map, too, may not be moved */
+} Places;
+
 struct Actor {
         const RootFds *roots;
         const ActionIo *act;
@@ -178,6 +198,7 @@ struct Actor {
         LazyFd split;
         Pace surveys[2]; /* without and with filters */
         Pace acts[_ACTION_MAX];
+        Places places;
         Batch batch;
         uint64_t *storage;  /* of the batch */
         uint64_t *scratch;  /* a block of entries or flags */
@@ -235,6 +256,8 @@ bool block_is_huge(Actor *actor, const uint64_t *entries, size_t i);
 
 /* The page-level filters over all pages that are still selected. */
 void filter_pages(Actor *actor, TargetRun *target, const SchemeRun *scheme);
+/* The nodes of up to CALL_MAX pages from i on that are still selected. */
+void learn_nodes(Actor *actor, const TargetRun *target, size_t i);
 /* Inodes of the cgroups that the filters name. 0 or -ENOMEM. */
 int filters_prepare(Actor *actor, SchemeRun *scheme);
 
@@ -243,10 +266,35 @@ int filters_prepare(Actor *actor, SchemeRun *scheme);
 /* Whether paging out a page with this entry takes room in swap. */
 bool goes_to_swap(const Batch *batch, const ActionTraits *traits, uint64_t entry);
 
+/* The end of the unit that begins with page i; for blocks also of what is left before or after them. */
+size_t unit_end(Actor *actor, const ItemRun *item, size_t i);
+
 /* Marks every page; may shorten the batch. act_max: bytes that may be selected, but for the first unit. */
 void select_pages(Actor *actor, ItemRun *item, uint64_t act_max);
 
+/* ---- places.c ---- */
+
+void places_deinit(Places *places);
+/* What is known of nodes is wrong: it is read again before it is used. */
+void places_forget(Places *places);
+
+/* Where each selected unit of the batch goes; marks those that stay where they are. */
+void place_pages(Actor *actor, ItemRun *item);
+/* Takes room on its destination for a unit. False: there is none. */
+bool place_take(Actor *actor, int node, uint64_t bytes);
+void place_give_back(Actor *actor, int node, uint64_t bytes);
+/* The node took nothing more. */
+void place_is_full(Actor *actor, int node);
+
+/* ---- migrate.c ---- */
+
+/* Moves the selected units; marks those that were not moved. */
+void migrate(Actor *actor, ItemRun *item);
+
 /* ---- act.c ---- */
+
+/* Nothing of ranges or pages from the i-th on was accepted, nor will the rest of the item be. */
+void refuse_rest(Actor *actor, ItemRun *item, size_t i, Outcome outcome);
 
 /* Hands the selected pages over; marks those that the kernel did not take. */
 void act(Actor *actor, ItemRun *item);

@@ -37,6 +37,15 @@ static int real_nodes(pid_t pid, size_t n, void **pages, int *status) {
         return r < 0 ? -errno : 0;
 }
 
+#define MOVE_EXCLUSIVE (1 << 1) /* MPOL_MF_MOVE */
+#define MOVE_ALL (1 << 2)       /* MPOL_MF_MOVE_ALL */
+
+static int real_move(pid_t pid, size_t n, void **pages, const int *nodes, int *status, bool shared) {
+        long r = syscall(SYS_move_pages, pid, n, pages, nodes, status, shared ? MOVE_ALL : MOVE_EXCLUSIVE);
+
+        return r < 0 ? -errno : (int) r;
+}
+
 static nsec_t real_now(void) {
         return clock_nsec(CLOCK_MONOTONIC);
 }
@@ -62,6 +71,7 @@ const ActionIo ACTION_IO_REAL = {
         .vm_readv = real_vm_readv,
         .split = real_split,
         .nodes = real_nodes,
+        .move = real_move,
         .now = real_now,
         .busy = real_busy,
 };

@@ -62,6 +62,8 @@ static void check_swap(Actor *actor, uint64_t anon, uint64_t anon_left) {
 /* What the kernel certainly left alone does not count against the limits. In a batch that was acted on, these
  * outcomes come from the kernel only. */
 static void refund(Actor *actor, SchemeRun *scheme, uint8_t mark, bool swap) {
+        if (scheme->traits->means == MEANS_MOVE)
+                return; /* it was, by unit */
         if (mark != OUTCOME_UNEVICTABLE && mark != OUTCOME_DENIED && mark != OUTCOME_GONE)
                 return;
         if (scheme->bytes_left != UINT64_MAX)

@@ -20,8 +20,8 @@ const ActionTraits action_traits[_ACTION_MAX] = {
         [ACTION_LRU_PRIO] = { .means = MEANS_READ, .wants = WANTS_PRESENT },
         [ACTION_LRU_DEPRIO] = { .means = MEANS_ADVICE, .advice = MADVISE_COLD, .unit = UNIT_FOLIO,
                                 .wants = WANTS_PRESENT, .exclusive = true },
-        [ACTION_MIGRATE_HOT] = { .means = MEANS_MISSING, .wants = WANTS_PRESENT },
-        [ACTION_MIGRATE_COLD] = { .means = MEANS_MISSING, .wants = WANTS_PRESENT },
+        [ACTION_MIGRATE_HOT] = { .means = MEANS_MOVE, .unit = UNIT_FOLIO, .wants = WANTS_PRESENT },
+        [ACTION_MIGRATE_COLD] = { .means = MEANS_MOVE, .unit = UNIT_FOLIO, .wants = WANTS_PRESENT },
 };
 
 static bool is_wanted(const Batch *b, Wants wants, uint64_t entry) {
@@ -52,8 +52,7 @@ static bool is_whole_block(const Actor *actor, const Batch *b, size_t i) {
         return page_address(actor, b, i) % block_size(actor) == 0 && b->n - i >= actor->block;
 }
 
-/* The end of the unit that begins with page i; for blocks also of what is left before or after them. */
-static size_t unit_end(Actor *actor, const ItemRun *item, size_t i) {
+size_t unit_end(Actor *actor, const ItemRun *item, size_t i) {
         Unit unit = item->scheme->traits->unit;
         const Batch *b = &actor->batch;
         size_t end = i + 1;
@@ -193,6 +192,10 @@ static bool select_unit(Actor *actor, ItemRun *item, size_t i, size_t end, uint6
         if (b->selected > 0 && b->selected + bytes > act_max)
                 return false;
 
+        if (scheme->traits->means == MEANS_MOVE && !place_take(actor, b->to[i], bytes)) {
+                replace_selected(b, i, end, OUTCOME_NO_ROOM);
+                return true;
+        }
         if (scheme->bytes_left != UINT64_MAX)
                 scheme->bytes_left -= bytes;
         scheme->swap_left -= swap;
@@ -220,6 +223,8 @@ void select_pages(Actor *actor, ItemRun *item, uint64_t act_max) {
         if (item->refused.start == b->piece->mapping.start && item->refused.end == b->piece->mapping.end)
                 replace_selected(b, 0, b->n, OUTCOME_UNEVICTABLE);
 
+        if (traits->means == MEANS_MOVE)
+                place_pages(actor, item);
         for (size_t i = 0, end; i < b->n; i = end) {
                 end = unit_end(actor, item, i);
                 if (!select_unit(actor, item, i, end, act_max))

@@ -230,13 +230,48 @@ static int probe_split(const RootFds *roots, const ActionIo *io, const Child *ch
         return set_finding(support, ACTION_NOHUGEPAGE, false, "debugfs split_huge_pages takes no address ranges");
 }
 
-static int probe_rest(ActionSupport *support) {
-        static const char no_migration[] = "migration is not part of this version; only dry runs are possible";
+/* A page of the child is moved to where it is. */
+static int move_child(const ActionIo *io, const Child *child) {
+        void *page = (void *) (uintptr_t) child->start;
+        int node = -1, status = -1, r;
+
+        r = io->nodes(child->pid, 1, &page, &status);
+        if (r < 0)
+                return r;
+        if (status < 0)
+                return status;
+        node = status;
+        r = io->move(child->pid, 1, &page, &node, &status, true);
+        return r == -EPERM ? io->move(child->pid, 1, &page, &node, &status, false) : r;
+}
+
+/* Why nothing can be moved; NULL: it can. */
+static const char *move_problem(const RootFds *roots, const ActionIo *io, const Child *child) {
+        _cleanup_(tiers_deinit) Tiers tiers = {};
+        int r = move_child(io, child);
+        size_t n = 0;
+
+        if (r == -ENOSYS)
+                return "this kernel has no move_pages (CONFIG_NUMA and CONFIG_MIGRATION)";
+        if (r == -EPERM)
+                return "not permitted: moving the memory of other processes takes CAP_SYS_NICE and CAP_SYS_PTRACE, and "
+                       "a sandbox must allow move_pages";
+        if (r < 0)
+                return error_text(r);
+
+        (void) tiers_read(roots, &tiers);
+        for (size_t i = 0; i < tiers.n; i++)
+                n += tiers.nodes[i].total > 0;
+        return n > 1 ? NULL : "this machine has one NUMA node with memory: there is nowhere to move it to";
+}
+
+static int probe_rest(const RootFds *roots, const ActionIo *io, const Child *child, ActionSupport *support) {
+        const char *problem = move_problem(roots, io, child);
 
         if (set_finding(support, ACTION_STAT, true, "") < 0 ||
-            set_finding(support, ACTION_MIGRATE_HOT, false, no_migration) < 0)
+            set_finding(support, ACTION_MIGRATE_HOT, !problem, problem ?: "") < 0)
                 return -ENOMEM;
-        return set_finding(support, ACTION_MIGRATE_COLD, false, no_migration);
+        return set_finding(support, ACTION_MIGRATE_COLD, !problem, problem ?: "");
 }
 
 int action_support_probe_with(const RootFds *roots, const ActionIo *io, ActionSupport **ret) {
@@ -258,7 +293,7 @@ int action_support_probe_with(const RootFds *roots, const ActionIo *io, ActionSu
         if (r == 0)
                 r = probe_split(roots, io, &child, support);
         if (r == 0)
-                r = probe_rest(support);
+                r = probe_rest(roots, io, &child, support);
         if (r < 0)
                 return r;
 

@@ -72,6 +72,6 @@ int node_is_online(const RootFds *roots, uint32_t node, bool *ret) {
         if (r < 0)
                 return r;
 
-        *ret = node < NODES_MAX && (set.bits[node / 64] >> (node % 64) & 1);
+        *ret = node_set_has(&set, node);
         return 0;
 }

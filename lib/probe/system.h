@@ -69,6 +69,10 @@ typedef struct NodeSet {
         uint64_t bits[NODES_MAX / 64];
 } NodeSet;
 
+static inline bool node_set_has(const NodeSet *set, uint32_t node) {
+        return node < NODES_MAX && (set->bits[node / 64] >> (node % 64) & 1);
+}
+
 int node_set_parse(const char *text, NodeSet *ret);
 int nodes_online_read(const RootFds *roots, NodeSet *ret);
 

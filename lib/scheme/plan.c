@@ -92,6 +92,12 @@ const char *outcome_name(Outcome outcome) {
                 [OUTCOME_REPLACED] = "replaced",
                 [OUTCOME_DENIED] = "denied",
                 [OUTCOME_PROTECTED] = "protected",
+                [OUTCOME_THERE] = "there",
+                [OUTCOME_NO_ROOM] = "no_room",
+                [OUTCOME_POLICY] = "policy",
+                [OUTCOME_NO_NODE] = "no_node",
+                [OUTCOME_BUSY] = "busy",
+                [OUTCOME_UNMOVED] = "unmoved",
                 [OUTCOME_FAILED] = "failed",
         };
 
@@ -105,6 +111,19 @@ void error_counts_add(ErrorCount counts[static PLAN_ERRORS_MAX], int error, uint
                 i++;
         counts[i].error = error;
         counts[i].count += n;
+}
+
+void move_counts_add(MoveCount counts[static PLAN_MOVES_MAX], int32_t from, int32_t to, uint64_t bytes) {
+        size_t i = 0;
+
+        if (bytes == 0)
+                return;
+        while (i + 1 < PLAN_MOVES_MAX && counts[i].bytes != 0 && (counts[i].from != from || counts[i].to != to))
+                i++;
+        if (counts[i].bytes == 0 || (counts[i].from == from && counts[i].to == to))
+                counts[i] = (MoveCount) { from, to, counts[i].bytes + bytes };
+        else
+                counts[i] = (MoveCount) { -1, -1, counts[i].bytes + bytes };
 }
 
 PlanResult *plan_result_new(const Plan *plan) {

@@ -95,6 +95,12 @@ typedef enum Outcome {
         OUTCOME_REPLACED,    /* exec: another address space */
         OUTCOME_DENIED,      /* no permission */
         OUTCOME_PROTECTED,   /* the daemon itself, a kernel thread, init */
+        OUTCOME_THERE,       /* on its destination already */
+        OUTCOME_NO_ROOM,     /* no room on the destination, but for the reserve */
+        OUTCOME_POLICY,      /* the process's cpuset or memory policy does not allow the destination */
+        OUTCOME_NO_NODE,     /* the destination is offline, or has no memory (any more) */
+        OUTCOME_BUSY,        /* pinned, under I/O, or being worked on: the kernel could not take it off its lists */
+        OUTCOME_UNMOVED,     /* the kernel tried, and left it where it was without saying why */
         OUTCOME_FAILED,      /* the kernel refused with an error number */
         _OUTCOME_MAX,
 } Outcome;
@@ -122,10 +128,22 @@ typedef struct ErrorCount {
 /* Counts an error number (positive); the last place takes all that find no other. */
 void error_counts_add(ErrorCount counts[static PLAN_ERRORS_MAX], int error, uint64_t n);
 
+#define PLAN_MOVES_MAX 16
+
+/* What went from one NUMA node to another. */
+typedef struct MoveCount {
+        int32_t from; /* -1: of several pairs of nodes, that found no place of their own */
+        int32_t to;
+        uint64_t bytes; /* 0: unused */
+} MoveCount;
+
+void move_counts_add(MoveCount counts[static PLAN_MOVES_MAX], int32_t from, int32_t to, uint64_t bytes);
+
 typedef struct SchemeResult {
         uint64_t calls; /* system calls that acted */
         nsec_t longest; /* batch */
         ErrorCount errors[PLAN_ERRORS_MAX];
+        MoveCount moves[PLAN_MOVES_MAX];
         bool bytes_ran_out; /* why items were not reached */
         bool time_ran_out;
         bool late; /* the deadline */

@@ -58,6 +58,18 @@ const char *action_name(Action action) {
         return action_names[action];
 }
 
+const char *tier_word_name(TierWord word) {
+        static const char *const names[_TIER_WORD_MAX] = {
+                [TIER_LISTED] = "",
+                [TIER_FAST] = "fast",
+                [TIER_SLOW] = "slow",
+                [TIER_LOWER] = "lower",
+                [TIER_UPPER] = "upper",
+        };
+
+        return names[word];
+}
+
 const char *goal_metric_name(GoalMetric metric) {
         return goal_metric_names[metric];
 }
@@ -254,7 +266,7 @@ static bool filters_equal(const SchemeConfig *a, const SchemeConfig *b) {
 }
 
 static bool destinations_equal(const SchemeConfig *a, const SchemeConfig *b) {
-        if (a->n_destinations != b->n_destinations)
+        if (a->to != b->to || a->n_destinations != b->n_destinations)
                 return false;
         for (size_t i = 0; i < a->n_destinations; i++)
                 if (a->destinations[i].node != b->destinations[i].node ||

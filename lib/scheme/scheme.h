@@ -37,6 +37,10 @@ typedef enum Preference {
 
 Preference action_preference(Action action);
 
+static inline bool action_migrates(Action action) {
+        return action == ACTION_MIGRATE_HOT || action == ACTION_MIGRATE_COLD;
+}
+
 /* Closed intervals; all must hold. */
 typedef struct AccessPattern {
         uint64_t size_min; /* bytes */
@@ -170,6 +174,19 @@ typedef struct Destination {
         uint32_t weight; /* 1 and more */
 } Destination;
 
+/* Destinations by their speed. From TIER_FAST on in the order of the configuration's table of choices. */
+typedef enum TierWord {
+        TIER_LISTED, /* none: nodes by number */
+        TIER_FAST,   /* any node of the fastest tier */
+        TIER_SLOW,   /* … of the slowest */
+        TIER_LOWER,  /* … of the next slower tier than the one where a page is */
+        TIER_UPPER,  /* … of the next faster one */
+        _TIER_WORD_MAX,
+} TierWord;
+
+/* "fast", "slow", "lower", "upper". */
+const char *tier_word_name(TierWord word);
+
 typedef struct SchemeConfig {
         char *name; /* unique within its monitor */
         Action action;
@@ -183,6 +200,7 @@ typedef struct SchemeConfig {
         WatermarkConfig watermarks;
         FilterConfig *filters;
         size_t n_filters;
+        TierWord to; /* of the actions that migrate; TIER_LISTED: */
         Destination *destinations;
         size_t n_destinations;
         unsigned line; /* where its file says so; 0: nowhere */

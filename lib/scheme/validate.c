@@ -207,11 +207,16 @@ static int check_filter(const FilterConfig *filter, char **ret_error) {
 /* ---- The whole ---- */
 
 static int check_destinations(const SchemeConfig *config, char **ret_error) {
-        bool migrates = config->action == ACTION_MIGRATE_HOT || config->action == ACTION_MIGRATE_COLD;
+        bool given = config->n_destinations > 0 || config->to != TIER_LISTED;
+        bool migrates = action_migrates(config->action);
 
-        if (migrates && config->n_destinations == 0)
+        if (config->to >= _TIER_WORD_MAX)
+                return error_setf(ret_error, -EINVAL, "%d is no tier", (int) config->to);
+        if (migrates && !given)
                 return error_setf(ret_error, -EINVAL, "action %s needs a destination", action_name(config->action));
-        if (!migrates && config->n_destinations > 0)
+        if (config->to != TIER_LISTED && config->n_destinations > 0)
+                return error_setf(ret_error, -EINVAL, "destinations are either a tier or nodes, not both");
+        if (!migrates && given)
                 return error_setf(ret_error, -EINVAL, "action %s has no destinations", action_name(config->action));
 
         for (size_t i = 0; i < config->n_destinations; i++) {

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/macro.h"
+#include "fake/numa.h"
 #include "probe/maps.h"
 #include "probe/pagemap.h"
 
@@ -92,6 +93,7 @@ void fake_act_reset(void) {
         reset();
         if (swap_free == 0)
                 write_meminfo();
+        fake_numa_reset();
 }
 
 void fake_act_init(void) {
@@ -103,6 +105,8 @@ void fake_act_init(void) {
         write_file("sys/kernel/debug/split_huge_pages", "");
         write_meminfo();
         fake_vmas(&(FakeVma) { .end = FAKE_PAGES, .name = "" }, 1);
+
+        fake_numa_init(2);
 
         root_fds_close(&fake.roots);
         ck_assert_int_eq(root_fds_open(&fake.roots, fake.path), 0);
@@ -117,6 +121,7 @@ void fake_remove(const char *name) {
 void fake_act_deinit(void) {
         char path[160];
 
+        fake_numa_deinit();
         fake_remove("proc/meminfo");
         fake_remove("sys/kernel/debug/split_huge_pages");
         for (size_t i = ELEMENTSOF(directories); i-- > 0;)
@@ -362,17 +367,6 @@ static int act_split(int fd, pid_t pid, uint64_t start, uint64_t end) {
         return 0;
 }
 
-static int act_nodes(pid_t pid, size_t n, void **pages, int *status) {
-        ck_assert_int_eq(pid, FAKE_PID);
-        fake_act.queries++;
-        for (size_t i = 0; i < n; i++) {
-                uint64_t pfn = pagemap_pfn(fake.pages[((uintptr_t) pages[i] - FAKE_BASE) / 4096]);
-
-                status[i] = pfn == 0 ? -ENOENT : pfn >= FAKE_FRAMES / 2;
-        }
-        return 0;
-}
-
 static nsec_t act_now(void) {
         fake_act.now += fake_act.per_look;
         return fake_act.now;
@@ -382,7 +376,8 @@ const ActionIo FAKE_ACT_IO = {
         .madvise = act_madvise,
         .vm_readv = act_vm_readv,
         .split = act_split,
-        .nodes = act_nodes,
+        .nodes = fake_numa_nodes,
+        .move = fake_numa_move,
         .now = act_now,
 };
 
@@ -391,6 +386,11 @@ const ActionIo FAKE_ACT_IO = {
 void fake_plan_init(FakePlan *plan, Action action, size_t n_items) {
         *plan = (FakePlan) { .spec.n_ref = 2 };
         plan->spec.config = (SchemeConfig) { .action = action, .enabled = true, .filters = plan->filters };
+        if (action_migrates(action)) {
+                plan->destinations[0] = (Destination) { .node = 1, .weight = 1 };
+                plan->spec.config.destinations = plan->destinations;
+                plan->spec.config.n_destinations = 1;
+        }
 
         plan->plan = plan_new(1, 1, n_items, 1);
         ck_assert_ptr_nonnull(plan->plan);

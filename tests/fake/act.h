@@ -90,6 +90,7 @@ typedef struct FakePlan {
         PlanResult *result;
         atomic_bool stop;
         FilterConfig filters[8];
+        Destination destinations[8]; /* of what migrates: node 1 */
 } FakePlan;
 
 /* No limits, room for n_items items and one audit; items and audits are added below. */

@@ -179,6 +179,20 @@ class Puppet:
         found.append(int.from_bytes(os.pread(file.fileno(), 8, frame * 8), sys.byteorder))
     return found
 
+  def nodes(self, area):
+    """Bytes of what is present, by NUMA node, as the kernel says."""
+    found = {}
+    for line in read(f'/proc/{self.pid}/numa_maps').splitlines():
+      words = line.split()
+      if not area[0] <= int(words[0], 16) < area[0] + area[1]:
+        continue
+      unit = next((int(word.partition('=')[2]) * KIB for word in words if word.startswith('kernelpagesize_kB=')), PAGE)
+      for word in words:
+        name, _, value = word.partition('=')
+        if name[:1] == 'N' and name[1:].isdigit():
+          found[int(name[1:])] = found.get(int(name[1:]), 0) + int(value) * unit
+    return found
+
   def active(self, area):
     """The share of the pages that are on an active list."""
     flags = self.flags(area)

@@ -13,6 +13,8 @@
 
 static RootFds roots;
 static int answer_madvise, answer_readv, answer_split; /* negative: what the call returns */
+static int answer_move;
+static bool needs_nice; /* only what nobody else maps may be moved */
 static int wrong_advice = -1; /* the only one that fails, unless -1 */
 static pid_t last_pid;
 
@@ -36,14 +38,30 @@ static int answer_to_split(int fd, pid_t pid, uint64_t start, uint64_t end) {
         return answer_split;
 }
 
+static int answer_nodes(pid_t pid, size_t n, void **pages, int *status) {
+        ck_assert_uint_eq(n, 1);
+        ck_assert_ptr_nonnull(pages[0]);
+        status[0] = 0;
+        return answer_move == -ENOSYS ? -ENOSYS : 0;
+}
+
+static int answer_to_move(pid_t pid, size_t n, void **pages, const int *nodes, int *status, bool shared) {
+        ck_assert_uint_eq(n, 1);
+        ck_assert_int_eq(nodes[0], 0);
+        return shared && needs_nice ? -EPERM : answer_move;
+}
+
 static const ActionIo answers = {
+        .nodes = answer_nodes,
+        .move = answer_to_move,
         .madvise = answer,
         .vm_readv = answer_read,
         .split = answer_to_split,
 };
 
 static void setup(void) {
-        answer_madvise = answer_readv = answer_split = 0;
+        answer_madvise = answer_readv = answer_split = answer_move = 0;
+        needs_nice = false;
         wrong_advice = -1;
         ck_assert_int_eq(root_fds_open(&roots, ""), 0);
 }
@@ -92,8 +110,61 @@ START_TEST(everything_works) {
         expect(support, ACTION_HUGEPAGE, true, "MADV_COLLAPSE");
         expect(support, ACTION_LRU_DEPRIO, true, "cold");
         expect(support, ACTION_LRU_PRIO, true, "reading");
-        expect(support, ACTION_MIGRATE_HOT, false, "migration is not part of this version; only dry runs are possible");
-        expect(support, ACTION_MIGRATE_COLD, false, "dry runs");
+}
+END_TEST
+
+/* A machine with this many nodes of memory. */
+static void make_nodes(char path[static 64], unsigned n) {
+        char command[600];
+
+        (void) snprintf(path, 64, "/tmp/udamon-test-support.XXXXXX");
+        ck_assert_ptr_nonnull(mkdtemp(path));
+        (void) snprintf(command, sizeof(command),
+                        "cd %s && mkdir -p proc sys/devices/system/node && echo 0-%u >sys/devices/system/node/online && "
+                        "for i in $(seq 0 %u); do mkdir sys/devices/system/node/node$i && "
+                        "printf 'Node %%d MemTotal: 1000 kB\\nNode %%d MemFree: 10 kB\\n' $i $i "
+                        ">sys/devices/system/node/node$i/meminfo; done",
+                        path, n - 1, n - 1);
+        ck_assert_int_eq(system(command), 0);
+        root_fds_close(&roots);
+        ck_assert_int_eq(root_fds_open(&roots, path), 0);
+}
+
+static void remove_nodes(const char *path) {
+        char command[100];
+
+        (void) snprintf(command, sizeof(command), "rm -rf %s", path);
+        ck_assert_int_eq(system(command), 0);
+}
+
+START_TEST(migration) {
+        static const struct {
+                unsigned nodes;
+                int answer;
+                bool needs_nice;
+                bool usable;
+                const char *words;
+        } cases[] = {
+                { 2, 0, false, true, "" },
+                { 3, 0, true, true, "" },
+                { 1, 0, false, false, "one NUMA node with memory" },
+                { 2, -ENOSYS, false, false, "move_pages" },
+                { 2, -EPERM, false, false, "CAP_SYS_NICE" },
+                { 2, -EIO, false, false, "Input/output error" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(action_support_freep) ActionSupport *support = NULL;
+                char path[64];
+
+                make_nodes(path, cases[i].nodes);
+                answer_move = cases[i].answer;
+                needs_nice = cases[i].needs_nice;
+                support = probe();
+                expect(support, ACTION_MIGRATE_HOT, cases[i].usable, cases[i].words);
+                expect(support, ACTION_MIGRATE_COLD, cases[i].usable, cases[i].words);
+                remove_nodes(path);
+        }
 }
 END_TEST
 
@@ -295,6 +366,7 @@ int main(void) {
 
         tcase_add_checked_fixture(cases, setup, teardown);
         tcase_add_test(cases, everything_works);
+        tcase_add_test(cases, migration);
         tcase_add_test(cases, kernel_without_the_call);
         tcase_add_test(cases, not_privileged);
         tcase_add_test(cases, kernel_without_collapse);

@@ -195,23 +195,6 @@ START_TEST(stat_does_nothing) {
 }
 END_TEST
 
-START_TEST(migration_is_counted_only) {
-        const ItemResult *r;
-
-        fake_map_range(0, 20, 100);
-        r = run_one(ACTION_MIGRATE_COLD, 0, 40);
-        ck_assert_uint_eq(r->others[OUTCOME_FAILED], 40 * PAGE);
-        ck_assert_uint_eq(error_count(EOPNOTSUPP), 1);
-
-        plan_one(ACTION_MIGRATE_HOT, 0, 40);
-        limits()->dry_run = true;
-        r = run();
-        ck_assert_uint_eq(r->tried, 20 * PAGE);
-        ck_assert_uint_eq(r->others[OUTCOME_NOTHING], 20 * PAGE);
-        ck_assert_uint_eq(fake_act.calls, 0);
-}
-END_TEST
-
 START_TEST(dry_runs_only_look) {
         for (Action action = 0; action < _ACTION_MAX; action++) {
                 const ItemResult *r;
@@ -518,7 +501,6 @@ int main(void) {
         tcase_add_test(cases, nohugepage_splits);
         tcase_add_test(cases, nohugepage_needs_debugfs);
         tcase_add_test(cases, stat_does_nothing);
-        tcase_add_test(cases, migration_is_counted_only);
         tcase_add_test(cases, dry_runs_only_look);
         tcase_add_test(cases, size_is_never_exceeded);
         tcase_add_test(cases, size_is_shared_by_all_items);
