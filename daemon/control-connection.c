@@ -9,9 +9,6 @@
 
 #define READ_SIZE ((size_t) 4096)
 
-/* Calls looked at before other peers and timers get their turn. */
-#define CALLS_PER_TURN 16
-
 /* Deadlines are about misbehaving peers; a little late is early enough. */
 #define TIMER_ACCURACY_USEC 10000
 
@@ -55,7 +52,8 @@ static int read_peer(Connection *c) {
         c->peer.uid = ucred.uid;
         c->peer.gid = ucred.gid;
         c->peer.pid = ucred.pid;
-        return read_groups(c);
+        c->user = user_ref(c->control, ucred.uid);
+        return c->user ? read_groups(c) : -ENOMEM;
 }
 
 /* All sources are made here, so that nothing can fail for want of one later. */
@@ -140,6 +138,9 @@ Connection *connection_free(Connection *c) {
 
         frame_input_deinit(&c->input);
         frame_output_deinit(&c->output);
+        if (c->user)
+                c->user->output -= c->accounted;
+        user_unref(c->control, c->user);
         free(c->groups);
         free(c);
         return NULL;
@@ -160,9 +161,28 @@ void connection_end(Connection *c, const char *reason) {
         connection_update(c);
 }
 
+bool connection_keeps_up(const Connection *c) {
+        const ControlLimits *limits = &c->control->config.limits;
+
+        return c->output.size <= limits->ready_bytes &&
+               (c->output.size == 0 || c->user->output <= limits->output_bytes_per_uid);
+}
+
 /* Whether the next call may be looked at: the last is answered, and the answer is on its way. */
 static bool may_call(const Connection *c) {
-        return !c->stream && c->output.size <= c->control->config.limits.ready_bytes;
+        return !c->stream && connection_keeps_up(c);
+}
+
+/* What is queued for all connections of the user. */
+static void account(Connection *c) {
+        size_t most = c->control->config.limits.output_bytes_per_uid, before = c->user->output;
+
+        c->user->output += c->output.size - c->accounted;
+        c->accounted = c->output.size;
+        if (before > most && c->user->output <= most) {
+                c->control->recheck = true;
+                (void) sd_event_source_set_enabled(c->control->turn, SD_EVENT_ONESHOT);
+        }
 }
 
 static bool wants_read(Connection *c) {
@@ -202,17 +222,20 @@ static void update_timer(Connection *c) {
 
 void connection_update(Connection *c) {
         uint32_t events = 0;
-        bool again;
 
+        account(c);
         if (wants_read(c))
                 events |= EPOLLIN;
         if (c->output.size > 0)
                 events |= EPOLLOUT;
         (void) sd_event_source_set_io_events(c->io, events);
 
-        /* One more turn also for the end itself, which must not come from within a handler. */
-        again = is_over(c) || (may_call(c) && frame_input_pending(&c->input));
-        (void) sd_event_source_set_enabled(c->again, again ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+        if ((may_call(c) && frame_input_pending(&c->input)) || (c->hung_up && wants_read(c)))
+                turn_request(c);
+        else
+                c->waiting = false;
+        /* the end must not come from within a handler */
+        (void) sd_event_source_set_enabled(c->again, is_over(c) ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 
         update_timer(c);
 }
@@ -231,29 +254,27 @@ static int read_input(Connection *c) {
         return r == FRAME_E_AGAIN ? 0 : r;
 }
 
-static void run_calls(Connection *c) {
+static void run_call(Connection *c) {
+        _cleanup_free_ char *reason = NULL;
         const char *text;
         size_t size;
         int r;
 
-        for (unsigned i = 0; i < CALLS_PER_TURN && may_call(c); i++) {
-                _cleanup_free_ char *reason = NULL;
+        if (!may_call(c))
+                return;
+        r = frame_input_next(&c->input, &text, &size);
+        if (r == FRAME_E_NONE)
+                return;
+        /* The next message has its own deadline. */
+        c->unfinished_since = 0;
 
-                r = frame_input_next(&c->input, &text, &size);
-                if (r == FRAME_E_NONE)
-                        return;
-                /* The next message has its own deadline. */
-                c->unfinished_since = 0;
-
-                if (r == FRAME_E_TOO_BIG) {
-                        connection_end(c, "the message is too long");
-                        return;
-                }
-                if (!control_dispatch(c, text, size, &reason)) {
-                        connection_end(c, reason ?: "out of memory");
-                        return;
-                }
-        }
+        if (r == FRAME_E_TOO_BIG)
+                connection_end(c, "the message is too long");
+        else if (!control_dispatch(c, text, size, &reason))
+                connection_end(c, reason ?: "out of memory");
+        /* nothing is held between messages */
+        else if (frame_input_unfinished(&c->input) == 0)
+                frame_input_deinit(&c->input);
 }
 
 static int write_output(Connection *c) {
@@ -268,20 +289,16 @@ static int write_output(Connection *c) {
         return r == FRAME_E_AGAIN ? 0 : r;
 }
 
-static void connection_run(Connection *c, bool readable) {
-        int r = 0;
-
-        if (readable && wants_read(c))
-                r = read_input(c);
-        if (r == 0) {
-                run_calls(c);
+/* Sends what there is, and sees what is to be done next. */
+static void go_on(Connection *c, int r) {
+        if (c->hung_up)
+                frame_output_truncate(&c->output, 0);
+        else if (r == 0)
                 r = write_output(c);
-        }
-
         if (r != 0) {
                 say(c, CONTROL_LOST, error_text(r));
                 connection_free(c);
-        } else if (is_over(c))
+        } else if (is_over(c) || (c->hung_up && c->stream))
                 connection_free(c);
         else
                 connection_update(c);
@@ -293,13 +310,26 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
         /* Nobody is left to read the stream (a half-closed peer is still there: that is no HUP). */
         if (c->stream && (revents & (EPOLLHUP | EPOLLERR)))
                 connection_free(c);
-        else
-                connection_run(c, revents & ~(uint32_t) EPOLLOUT);
+        else if (revents & (EPOLLHUP | EPOLLERR)) {
+                /* it would be told again and again */
+                c->hung_up = true;
+                (void) sd_event_source_set_enabled(c->io, SD_EVENT_OFF);
+                go_on(c, 0);
+        } else
+                go_on(c, (revents & EPOLLIN) && wants_read(c) ? read_input(c) : 0);
         return 0;
 }
 
+void connection_take_turn(Connection *c) {
+        int r = c->hung_up && wants_read(c) ? read_input(c) : 0;
+
+        if (r == 0)
+                run_call(c);
+        go_on(c, r);
+}
+
 static int on_again(sd_event_source *source, void *userdata) {
-        connection_run(userdata, false);
+        go_on(userdata, 0);
         return 0;
 }
 

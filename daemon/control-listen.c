@@ -13,6 +13,9 @@
 #include "base/error.h"
 #include "control-internal.h"
 
+/* Who fills this with connections keeps others waiting for as long as it takes to refuse them. */
+#define BACKLOG 128
+
 struct Listener {
         Control *control;
         Listener *next;
@@ -85,7 +88,7 @@ static void take_connection(Control *control, int fd) {
         }
 
         count_connections(control, c->peer.uid, &all, &user);
-        if (all > limits->connections ||
+        if (all > limits->connections + (c->peer.uid == 0 ? limits->connections_root : 0) ||
             (c->peer.uid != 0 && user > limits->connections_per_uid)) {
                 log_refusal(control, &c->peer);
                 connection_free(c);
@@ -248,7 +251,7 @@ static int open_path(const char *path, mode_t mode, gid_t group, int *ret_fd) {
         if (r != 0)
                 return r;
         if ((group != (gid_t) -1 && lchown(path, (uid_t) -1, group) < 0) || chmod(path, mode) < 0 ||
-            listen(fd, SOMAXCONN) < 0) {
+            listen(fd, BACKLOG) < 0) {
                 r = -errno;
                 (void) unlink(path);
                 return r;

@@ -32,6 +32,7 @@ nsec_t control_now(const Control *control) {
 
 int control_new(sd_event *event, const ControlConfig *config, Control **ret) {
         Control *control;
+        int r;
 
         control = malloc(sizeof(*control));
         if (!control)
@@ -41,6 +42,11 @@ int control_new(sd_event *event, const ControlConfig *config, Control **ret) {
                 .event = sd_event_ref(event),
                 .config = *config,
         };
+        r = turn_init(control);
+        if (r < 0) {
+                control_free(control);
+                return r;
+        }
         *ret = control;
         return 0;
 }
@@ -54,6 +60,7 @@ Control *control_free(Control *control) {
         while (control->connections)
                 connection_free(control->connections);
 
+        sd_event_source_disable_unref(control->turn);
         sd_event_unref(control->event);
         free(control);
         return NULL;
@@ -220,9 +227,7 @@ const ControlPeer *control_stream_peer(const ControlStream *stream) {
 }
 
 bool control_stream_ready(const ControlStream *stream) {
-        const Connection *c = stream->connection;
-
-        return c->output.size <= c->control->config.limits.ready_bytes;
+        return connection_keeps_up(stream->connection);
 }
 
 size_t control_stream_room(const ControlStream *stream) {

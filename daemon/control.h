@@ -40,11 +40,14 @@ enum {
 
 typedef struct ControlLimits {
         unsigned connections;
-        unsigned connections_per_uid; /* root is exempt from the two per_uid limits */
+        unsigned connections_root;    /* so many more for root, whom others cannot lock out */
+        unsigned connections_per_uid; /* root is exempt from this and the next limit */
         unsigned streams_per_uid;
         size_t request_bytes;         /* one call */
         size_t reply_bytes;           /* one reply */
         size_t output_bytes;          /* replies queued per connection */
+        size_t output_bytes_per_uid;  /* and for all connections of a user: with more, they all count
+                                       * as behind that have anything queued */
         size_t ready_bytes;           /* with more queued than this a peer counts as behind: no
                                        * further call of it is looked at, and
                                        * control_stream_ready() is false */
@@ -57,17 +60,19 @@ typedef struct ControlLimits {
 
 #define CONTROL_LIMITS_DEFAULT                                                                     \
         ((ControlLimits) {                                                                         \
-                .connections = 64,                                                                 \
+                .connections = 128,                                                                \
+                .connections_root = 16,                                                            \
                 .connections_per_uid = 16,                                                         \
                 .streams_per_uid = 8,                                                              \
                 .request_bytes = VARLINK_CALL_MAX,                                                 \
                 .reply_bytes = (size_t) 1024 * 1024,                                               \
                 .output_bytes = (size_t) 4 * 1024 * 1024,                                          \
+                .output_bytes_per_uid = (size_t) 16 * 1024 * 1024,                                 \
                 .ready_bytes = (size_t) 64 * 1024,                                                 \
                 .unfinished = 10 * NSEC_PER_SEC,                                                   \
                 .unread = 30 * NSEC_PER_SEC,                                                       \
                 .accept_interval = NSEC_PER_SEC,                                                   \
-                .accept_burst = 200,                                                               \
+                .accept_burst = 1000,                                                              \
                 .accept_pause = NSEC_PER_SEC,                                                      \
         })
 

@@ -4,6 +4,7 @@
 
 #include "choose-source.h"
 #include "engine.h"
+#include "lateness.h"
 #include "pace.h"
 
 struct Engine {
@@ -20,6 +21,7 @@ struct Engine {
         uint64_t last_sequence;
         nsec_t next_command_scan;
         Pace pace;
+        Lateness lateness;
         sd_event_source *step_timer;
         sd_event_source *follow_timer;
         EngineState state;

@@ -142,11 +142,12 @@ static int refresh_memory(Engine *e) {
 }
 
 static int on_step(sd_event_source *s, uint64_t usec, void *userdata) {
+        nsec_t now = clock_nsec(CLOCK_MONOTONIC);
         Engine *e = userdata;
         nsec_t next;
         int r;
 
-        (void) usec;
+        lateness_add(&e->lateness, now - MIN(usec * NSEC_PER_USEC, now));
         r = step(e, &next);
         if (r >= 0 && monitor_n_targets(e->monitor) > 0) {
                 /* round up: a wake-up just before the deadline would do nothing */
@@ -241,9 +242,12 @@ static int start(Engine *e, char **ret_error) {
                 return r;
 
         r = add_timer(e, on_step, &e->step_timer);
-        if (r == 0 && e->chosen.kind != SOURCE_SIM && !monitor_config_is_physical(&e->config))
+        /* before clients: their number must not make samples late */
+        if (r == 0)
+                r = sd_event_source_set_priority(e->step_timer, SD_EVENT_PRIORITY_IMPORTANT + 1);
+        if (r >= 0 && e->chosen.kind != SOURCE_SIM && !monitor_config_is_physical(&e->config))
                 r = add_timer(e, engine_on_follow, &e->follow_timer);
-        return r;
+        return r < 0 ? r : 0;
 }
 
 int engine_new(const EngineHost *host, const MonitorConfig *config, const EngineCallbacks *callbacks,
@@ -353,6 +357,10 @@ const History *engine_history(const Engine *e) {
 
 char *const *engine_warnings(const Engine *e) {
         return e->chosen.warnings;
+}
+
+nsec_t engine_lateness(const Engine *e, double share) {
+        return lateness_quantile(&e->lateness, share);
 }
 
 nsec_t engine_next_snapshot(const Engine *e) {

@@ -102,5 +102,8 @@ double engine_spent(const Engine *engine, nsec_t elapsed);
 /* What it used of a CPU when it was last governed; without acting. */
 double engine_cpu_share(const Engine *engine);
 
+/* How late its steps came after their deadlines: so late, or less, this share of the last ones. */
+nsec_t engine_lateness(const Engine *engine, double share);
+
 /* When the open window will end, CLOCK_MONOTONIC. */
 nsec_t engine_next_snapshot(const Engine *engine);

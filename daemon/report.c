@@ -247,6 +247,8 @@ static void report_runtime(Writer *w, const Engine *engine) {
         writer_uint(w, "snapshots", counters->aggregations);
         writer_uint(w, "ticks", counters->ticks);
         writer_uint(w, "overruns", counters->overruns);
+        writer_uint(w, "late_median_ns", engine_lateness(engine, 0.5));
+        writer_uint(w, "late_p99_ns", engine_lateness(engine, 0.99));
         report_counters(w, &engine_source(engine)->counters);
         report_warnings(w, engine);
         writer_close(w);

@@ -20,6 +20,7 @@ typedef struct Fixture {
         ControlStream *stream;
         unsigned closed; /* streams and private connections that ended */
         unsigned counted;
+        unsigned slow; /* calls that took their time */
         unsigned logged;
         char last_log[200];
 } Fixture;
@@ -41,6 +42,17 @@ static _unused_ int handle_count(ControlCall *call, json_t *parameters, void *us
         Fixture *f = userdata;
 
         return control_reply(call, json_pack("{s:i}", "count", (int) ++f->counted));
+}
+
+/* Takes its time, on the event loop. */
+static _unused_ int handle_slow(ControlCall *call, json_t *parameters, void *userdata) {
+        nsec_t end = clock_nsec(CLOCK_MONOTONIC) + 2 * NSEC_PER_MSEC;
+        Fixture *f = userdata;
+
+        while (clock_nsec(CLOCK_MONOTONIC) < end)
+                ;
+        f->slow++;
+        return control_reply(call, NULL);
 }
 
 static _unused_ int handle_who(ControlCall *call, json_t *parameters, void *userdata) {
@@ -104,7 +116,7 @@ static const ControlMethod methods[] = {
         { "org.test.Forget", NULL, handle_forget },    { "org.test.Count", NULL, handle_count },
         { "org.test.Who", NULL, handle_who },          { "org.test.Big", big_fields, handle_big },
         { "org.test.Stream", NULL, handle_stream },    { "org.test.Watch", NULL, handle_watch },
-        { "org.test.Denied", NULL, handle_denied },
+        { "org.test.Denied", NULL, handle_denied },    { "org.test.Slow", NULL, handle_slow },
 };
 static const ServiceInterface interfaces[] = { { "org.test", "interface org.test\n" } };
 static const ServiceInfo info = {
@@ -206,6 +218,19 @@ static _unused_ char *hear(Fixture *f, int fd, unsigned messages) {
         }
         text[length] = '\0';
         return text;
+}
+
+static _unused_ int dial_as(Fixture *f, uid_t uid) {
+        int fd;
+
+        if (geteuid() == 0 && uid != 0)
+                ck_assert_int_eq(seteuid(uid), 0);
+        fd = dial(f);
+        if (getuid() == 0)
+                ck_assert_int_eq(seteuid(0), 0);
+        for (unsigned i = 0; i < 5; i++)
+                turn(f);
+        return fd;
 }
 
 static _unused_ void assert_heard(Fixture *f, int fd, const char *expected) {
