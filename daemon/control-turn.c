@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Fair turns: whose call is looked at next. Users take turns by the time that their calls took, not by their number,
- * and connections of one user by age of their last turn: neither many connections nor dear calls buy more than a share. */
+/* Fair turns: whose call is looked at next. Users take turns by the time that their calls took, not by their
+ * number, and connections of one user by age of their last turn: neither many connections nor dear calls buy more
+ * than a share. */
 #include <errno.h>
 
 #include "control-internal.h"
