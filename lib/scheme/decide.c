@@ -20,6 +20,11 @@
 /* Scores that differ less say little: a fifth of an idle time. */
 #define SCORE_ALIKE (1.0 / 512)
 
+/* As long as a goal asks for more and nothing but patience stands in the way, half of the patience is given up in so
+ * many rests; and comes back as fast once the goal is met. */
+#define EASE_RESTS 2.0
+#define EASE_MIN (1.0 / 64)
+
 /* Swap is not filled to the brim: the machine may need the last of it more urgently than we do. */
 #define SWAP_RESERVE (UINT64_C(4) << 20)
 
@@ -206,8 +211,12 @@ static int collect_region(Collector *c, const SnapshotTarget *target, const Snap
                 c->running->stats.matched_regions++;
         for (size_t i = 0; i < n_pieces; i++) {
                 c->running->stats.matched += pieces[i].end - pieces[i].start;
-                if (config->action == ACTION_STAT || region_certain_age(region) < c->patience)
+                if (config->action == ACTION_STAT)
                         continue;
+                if (region_certain_age(region) < c->patience) {
+                        c->running->held_back += pieces[i].end - pieces[i].start;
+                        continue;
+                }
                 c->item.decided = pieces[i].decided;
                 r = ledger_visit_free(&c->running->ledger, target->id, pieces[i].start, pieces[i].end,
                                       c->decision->now, take_rested, c);
@@ -225,20 +234,26 @@ static bool may_act_on(const Decision *d, const Running *running, size_t target)
         return t->pid != 1 || running->spec->config.act_on_init;
 }
 
+static nsec_t patience_with(const Decision *d, const Running *running, uint64_t target) {
+        if (!running_backs_off(running))
+                return 0;
+        return (nsec_t) ((double) ledger_patience(&running->ledger, target, d->now) * running->ease);
+}
+
 static int collect(Decision *d, Running *running) {
         const SchemeConfig *config = &running->spec->config;
         Collector c = { .decision = d, .running = running, .item = { .scheme = (uint32_t) d->n_schemes } };
         Preference preference = action_preference(config->action);
         int r;
 
-        running->stats.matched_regions = running->stats.matched = 0;
+        running->stats.matched_regions = running->stats.matched = running->held_back = 0;
         for (size_t i = 0; i < d->snapshot->n_targets; i++) {
                 const SnapshotTarget *target = &d->snapshot->targets[i];
 
                 if (config->action != ACTION_STAT && !may_act_on(d, running, i))
                         continue;
                 c.item.target = (uint32_t) i;
-                c.patience = running_backs_off(running) ? ledger_patience(&running->ledger, target->id, d->now) : 0;
+                c.patience = patience_with(d, running, target->id);
                 for (size_t k = target->first_region; k < target->first_region + target->n_regions; k++) {
                         const SnapshotRegion *region = &d->snapshot->regions[k];
 
@@ -350,17 +365,39 @@ static int decide_scheme(Decision *d, Running *running) {
         return running_acts(running) ? claim(d, first) : 0;
 }
 
+/* How much may come back is what a goal is there to say: patience must not keep it out of reach for ever. */
+static void adapt_ease(Running *running, uint64_t charged, nsec_t elapsed) {
+        double step = exp2((double) elapsed / (EASE_RESTS * (double) running_rest(running)));
+        const QuotaState *quota = &running->quota;
+
+        if (quota->n_goals == 0 || quota->score < 0)
+                return;
+        if (quota->score >= 1)
+                running->ease = fmin(running->ease * step, 1);
+        else if (running->held_back > 0 && (double) charged < quota->tuned / 2)
+                running->ease = fmax(running->ease / step, EASE_MIN);
+}
+
+static void advance_quota(Decision *d, Running *running) {
+        GoalReader reader = { .decision = d, .running = running };
+        nsec_t window = running->quota.window_start;
+        uint64_t charged = running->quota.charged;
+
+        quota_advance(&running->quota, &running->spec->config.quota, d->now, read_goal, &reader);
+        if (window > 0 && running->quota.window_start > window)
+                adapt_ease(running, charged, running->quota.window_start - window);
+}
+
 static int decide_all(Decision *d) {
         int r;
 
         for (size_t i = 0; i < d->set->n && d->n_schemes < SCHEMES_MAX; i++) {
                 Running *running = d->set->schemes[i];
-                GoalReader reader = { .decision = d, .running = running };
 
                 look_at_watermark(d, running);
                 if (!running->spec->config.enabled || !running->watermark.active)
                         continue;
-                quota_advance(&running->quota, &running->spec->config.quota, d->now, read_goal, &reader);
+                advance_quota(d, running);
                 if (!is_due(d, running))
                         continue;
                 r = decide_scheme(d, running);

@@ -22,6 +22,8 @@ typedef struct Running {
         double recent_applied;
         double recent_back;
         nsec_t recent_time;
+        double ease;        /* share of the ledger's patience that is insisted on, up to 1 */
+        uint64_t held_back; /* bytes that only patience kept from being planned, in the last pass */
 } Running;
 
 struct SchemeSet {
@@ -43,6 +45,9 @@ void running_fade(Running *running, nsec_t now);
 static inline bool running_acts(const Running *running) {
         return running->spec->config.action != ACTION_STAT && !running->spec->config.dry_run;
 }
+
+/* How long memory is left alone after it was acted on: as DAMON, which has it begin a new age. */
+nsec_t running_rest(const Running *running);
 
 /* What was done to cold memory and is used again was done wrongly. */
 static inline bool running_backs_off(const Running *running) {

@@ -66,6 +66,7 @@ static int make_running(const SchemeConfig *config, const Running *old, Running 
         if (!running)
                 return -ENOMEM;
         running->watermark = WATERMARK_STATE_INITIAL;
+        running->ease = 1;
         running->inputs = make_inputs(config);
         r = running->inputs ? scheme_spec_new(config, &running->spec) : -ENOMEM;
         if (r == 0)
@@ -82,6 +83,7 @@ static int make_running(const SchemeConfig *config, const Running *old, Running 
                 running->recent_applied = old->recent_applied;
                 running->recent_back = old->recent_back;
                 running->recent_time = old->recent_time;
+                running->ease = old->ease;
         }
         *ret = running;
         return 0;

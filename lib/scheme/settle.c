@@ -78,8 +78,7 @@ static void count_item(Running *running, const ItemResult *result, bool dry_run)
         stats->time += result->time;
 }
 
-/* How long memory is left alone after it was acted on: as DAMON, which has it begin a new age. */
-static nsec_t rest_of(const Running *running) {
+nsec_t running_rest(const Running *running) {
         const SchemeConfig *config = &running->spec->config;
 
         return MAX(MAX(config->pattern.age_min, config->apply_interval), NSEC_PER_SEC);
@@ -94,7 +93,7 @@ static int remember(Running *running, const Plan *plan, const PlanItem *item, co
                 .start = item->start,
                 .end = result->stopped_at,
                 .acted = now,
-                .rest = rest_of(running),
+                .rest = running_rest(running),
                 .pretended = dry_run,
                 .applied = dry_run ? result->tried : result->applied,
                 .left = result->left,

@@ -149,6 +149,48 @@ START_TEST(schemes_wait_longer) {
 }
 END_TEST
 
+/* Of memory that came back before and has been idle for half as long as patience asks: what a goal makes of it after so
+ * many snapshots. */
+static uint64_t planned_with_goal(double current, unsigned snapshots) {
+        GoalConfig goal = { .metric = GOAL_USER_INPUT, .target = 100, .current = current };
+        SchemeConfig config = pageout_of("x");
+        uint64_t planned = 0;
+        PlanResult *result;
+        Plan *plan;
+        WORLD;
+
+        config.pattern.age_min = 5 * SEC;
+        config.quota = (QuotaConfig) { .size = 64 * MIB, .reset_interval = SEC, .goals = &goal, .n_goals = 1, .tuner = TUNER_TEMPORAL };
+        world_configure(&w, &config, 1);
+        world_add(&w, 0, 0, 9 * PAGES_MIB, 0, 100 * SEC);
+        ck_assert_int_eq(scheme_set_input(w.set, "x", 50), 0);
+        ck_assert_uint_eq(world_settle(&w, world_step(&w)), 9 * MIB);
+        plan = world_step(&w);
+        result = plan_result_new(plan);
+        result->audits[0] = (AuditResult) { true, 5 * MIB };
+        ck_assert_int_eq(scheme_set_settle(w.set, plan, result, w.now), 0);
+        plan_free(plan);
+        plan_result_free(result);
+
+        ck_assert_int_eq(scheme_set_input(w.set, "x", current), 0);
+        world_add(&w, 0, 100 * PAGES_MIB, 101 * PAGES_MIB, 0, 10 * SEC);
+        for (unsigned i = 0; i < snapshots; i++) {
+                plan = world_step(&w);
+                planned += world_planned(plan);
+                plan_free(plan);
+        }
+        return planned;
+}
+
+/* Where a goal asks for more and nothing but patience is in the way, it gives way, slowly. */
+START_TEST(goals_wear_patience_down) {
+        ck_assert_uint_eq(planned_with_goal(50, 4), 0);
+        ck_assert_uint_gt(planned_with_goal(50, 8), 0);
+        ck_assert_uint_eq(planned_with_goal(100, 8), 0);
+        ck_assert_uint_eq(planned_with_goal(200, 8), 0);
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("scheme-patience");
         TCase *tests = tcase_create("patience");
@@ -160,6 +202,7 @@ int main(void) {
         tcase_add_test(tests, little_says_little);
         tcase_add_test(tests, pretended_and_forgotten_say_nothing);
         tcase_add_test(tests, schemes_wait_longer);
+        tcase_add_test(tests, goals_wear_patience_down);
         suite_add_tcase(suite, tests);
         return run_suite(suite);
 }
