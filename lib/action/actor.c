@@ -136,7 +136,8 @@ static uint64_t run_batch(Actor *actor, ItemRun *item, const Piece *piece, nsec_
         if (b->cut) {
                 scheme->result->bytes_ran_out = true;
                 end_item(item, OUTCOME_UNREACHED);
-        }
+        } else if (b->swap_cut)
+                end_item(item, OUTCOME_SWAP_RATE);
         return page_address(actor, b, b->n);
 }
 
@@ -237,6 +238,7 @@ static int begin_run(Actor *actor) {
         Run *run = &actor->run;
         int r = 0;
 
+        run->swap_room = run->plan->swap_room;
         run->targets = calloc(MAX(run->plan->n_targets, (size_t) 1), sizeof(*run->targets));
         run->schemes = calloc(MAX(run->plan->n_schemes, (size_t) 1), sizeof(*run->schemes));
         if (!run->targets || !run->schemes)

@@ -100,6 +100,7 @@ typedef struct Batch {
         size_t n_ranges;
         uint64_t selected; /* bytes */
         bool cut;          /* the batch ends early because the bytes ran out */
+        bool swap_cut;     /* … because of swap_max */
         bool flags_read;   /* kpageflags could be read */
         bool acted;
         uint64_t block;    /* the last block that block_is_huge() looked at, and its answer; 1: none */
@@ -139,6 +140,8 @@ typedef struct TargetRun {
         bool map_stale;
         bool mems_read;
         NodeSet mems; /* nodes that its cpuset allows */
+        uint64_t swap_room; /* bytes that its cgroups allow; looked at until … */
+        nsec_t room_until;
 } TargetRun;
 
 typedef struct SchemeRun {
@@ -160,6 +163,8 @@ typedef struct Run {
         TargetRun *targets;
         SchemeRun *schemes;
         bool swap_full;
+        uint64_t swap_room; /* bytes that the machine has for us; looked at until … */
+        nsec_t room_until;
 } Run;
 
 /* An item under way. */
@@ -260,6 +265,13 @@ void filter_pages(Actor *actor, TargetRun *target, const SchemeRun *scheme);
 void learn_nodes(Actor *actor, const TargetRun *target, size_t i);
 /* Inodes of the cgroups that the filters name. 0 or -ENOMEM. */
 int filters_prepare(Actor *actor, SchemeRun *scheme);
+
+/* ---- room.c ---- */
+
+/* Looks how much room there is in swap, unless that was done just now. */
+void room_look(Actor *actor, TargetRun *target);
+uint64_t room_left(const Actor *actor, const TargetRun *target);
+void room_take(Actor *actor, TargetRun *target, uint64_t bytes);
 
 /* ---- select.c ---- */
 

@@ -171,13 +171,16 @@ static bool select_unit(Actor *actor, ItemRun *item, size_t i, size_t end, uint6
         }
 
         swap = goes_to_swap(b, scheme->traits, b->entries[i]) ? bytes : 0;
-        if (swap > 0 && (actor->run.swap_full || scheme->plan->swap_max == 0)) {
+        if (swap > 0 && (actor->run.swap_full || scheme->plan->swap_max == 0 || swap > room_left(actor, item->target))) {
                 replace_selected(b, i, end, OUTCOME_NO_SWAP);
                 return true;
         }
         if (swap > scheme->swap_left) {
-                replace_selected(b, i, end, OUTCOME_SWAP_RATE);
-                return true;
+                /* nothing but more of the same follows, unless this is only too large */
+                b->swap_cut = b->piece->anon && swap <= scheme->plan->swap_max;
+                if (!b->swap_cut)
+                        replace_selected(b, i, end, OUTCOME_SWAP_RATE);
+                return !b->swap_cut;
         }
 
         /* What never fits is passed over, or nothing behind it would ever be reached. */
@@ -199,6 +202,8 @@ static bool select_unit(Actor *actor, ItemRun *item, size_t i, size_t end, uint6
         if (scheme->bytes_left != UINT64_MAX)
                 scheme->bytes_left -= bytes;
         scheme->swap_left -= swap;
+        if (swap > 0)
+                room_take(actor, item->target, swap);
         b->selected += bytes;
         return true;
 }
@@ -218,6 +223,9 @@ void select_pages(Actor *actor, ItemRun *item, uint64_t act_max) {
                 if (filter)
                         filter_pages(actor, item->target, item->scheme);
         }
+
+        if (traits->swaps)
+                room_look(actor, item->target);
 
         /* What the kernel has refused for this mapping once, it refuses for all of it. */
         if (item->refused.start == b->piece->mapping.start && item->refused.end == b->piece->mapping.end)

@@ -49,6 +49,29 @@ static bool target_open(Actor *actor, TargetRun *target) {
         return true;
 }
 
+/* These never move as long as an address space lives, and lie somewhere else in the next one, unless addresses are not
+ * randomized. */
+static bool is_fixed(const char *name) {
+        return streq(name, "[stack]") || streq(name, "[vdso]");
+}
+
+/* Whether the map that was planned with is one of the address space that the target has now. Their ends are
+ * compared, for a stack grows down. A program that was replaced before the target was opened here would go unnoticed
+ * otherwise: its process is the same. */
+static bool same_space(const AddressMap *planned, const AddressMap *fresh) {
+        for (size_t i = 0; i < planned->n_mappings; i++) {
+                const Mapping *p = &planned->mappings[i], *f;
+                const char *name = planned->names + p->name;
+
+                if (!is_fixed(name))
+                        continue;
+                f = address_map_find(fresh, p->end - 1);
+                if (!f || f->end != p->end || !streq(fresh->names + f->name, name))
+                        return false;
+        }
+        return true;
+}
+
 static bool map_is_fresh(const TargetRun *target, nsec_t now) {
         return target->map && !target->map_stale && now < target->map_time;
 }
@@ -66,6 +89,12 @@ static bool refresh_map(Actor *actor, TargetRun *target) {
                 target_fail(target, r);
                 if (r == -ENOMEM)
                         actor->run.result->error = r;
+                return false;
+        }
+
+        if (!target->map && target->plan->map && !same_space(target->plan->map, map)) {
+                address_map_unref(map);
+                target_fail(target, OPS_E_REPLACED);
                 return false;
         }
 

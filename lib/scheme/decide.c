@@ -28,6 +28,12 @@
 /* Swap is not filled to the brim: the machine may need the last of it more urgently than we do. */
 #define SWAP_RESERVE (UINT64_C(4) << 20)
 
+/* As long as this a snapshot is recent, however short a time memory had to be idle. */
+#define STALE_MIN (10 * NSEC_PER_SEC)
+
+/* Twice what batches are made to last. */
+#define BATCH_TIME_MAX (4 * NSEC_PER_MSEC)
+
 /* All that deciding is about. */
 typedef struct Decision {
         SchemeSet *set;
@@ -44,6 +50,7 @@ typedef struct Decision {
         PlanAudit *audits; /* likewise */
         size_t n_audits;
         Ledger claimed; /* by schemes earlier in the list, in this pass */
+        uint64_t swap_room; /* bytes, over all schemes; UINT64_MAX: nobody asked */
 } Decision;
 
 /* ---- Facts ---- */
@@ -100,25 +107,26 @@ static void look_at_watermark(const Decision *d, Running *running) {
         watermark_update(config, &running->watermark, value, d->now);
 }
 
-/* Bytes that may be handed to swap: what there is room for, and no faster than the scheme allows. */
-static uint64_t swap_allowance(const Decision *d, Running *running, nsec_t interval) {
-        double rate = (double) running->spec->config.swap_out_max, most;
+/* Bytes that may be handed to swap: what there is room for, and no faster than the scheme allows: what a second of
+ * quiet saves up is all that goes at once, however seldom the scheme applies. */
+static uint64_t swap_allowance(Decision *d, Running *running) {
+        double rate = (double) running->spec->config.swap_out_max;
         uint64_t free;
 
+        d->swap_room = 0;
         if (d->facts->swap_free(d->facts->userdata, &free) < 0 || free <= SWAP_RESERVE)
                 return 0;
+        d->swap_room = free - SWAP_RESERVE;
 
-        most = rate * (double) MAX(interval, NSEC_PER_SEC) / (double) NSEC_PER_SEC;
         if (running->swap_time == 0)
                 running->swap_tokens = rate;
         else
-                running->swap_tokens += rate * (double) (d->now - running->swap_time) / (double) NSEC_PER_SEC;
-        running->swap_tokens = MIN(running->swap_tokens, most);
+                running->swap_tokens += rate * (double) (d->now - running->swap_time) / (double) SWAP_BURST;
+        running->swap_tokens = MIN(running->swap_tokens, rate);
         running->swap_time = d->now;
         if (running->swap_tokens < 1)
                 return 1; /* there is room, but not yet: less than a page */
-        return running->swap_tokens >= 0x1p63 ? free - SWAP_RESERVE
-                                              : MIN((uint64_t) running->swap_tokens, free - SWAP_RESERVE);
+        return running->swap_tokens >= 0x1p63 ? d->swap_room : MIN((uint64_t) running->swap_tokens, d->swap_room);
 }
 
 /* ---- Candidates ---- */
@@ -306,18 +314,35 @@ static nsec_t apply_interval(const Decision *d, const Running *running) {
         return MAX(running->spec->config.apply_interval, d->snapshot->aggregate);
 }
 
+/* Whether what the snapshot says may still be acted on without a new one: that memory was not used says less and less
+ * the longer ago that was, compared with how long it had to be unused. */
+static bool is_recent(const Decision *d, const Running *running) {
+        nsec_t age = d->now - MIN(d->snapshot->time, d->now);
+
+        return !running_backs_off(running) || age <= MAX(running->spec->config.pattern.age_min, STALE_MIN);
+}
+
 static bool is_due(const Decision *d, const Running *running) {
         /* snapshots come with some jitter */
         nsec_t tolerance = d->snapshot->sample / 2 + NSEC_PER_MSEC;
+        bool opened = running->continuing && d->now >= running->quota.window_start && running->quota.charged == 0 &&
+                      running->quota.charged_time == 0;
 
-        if (running->continuing && d->now >= running->quota.window_start && running->quota.charged == 0 &&
-            running->quota.charged_time == 0)
+        if ((opened || (running->swap_again > 0 && d->now >= running->swap_again)) && is_recent(d, running))
                 return true;
         return d->snapshot->sequence != d->set->sequence && d->now + tolerance >= running->next_apply;
 }
 
 static bool is_simulated(const Decision *d) {
         return d->snapshot->n_targets > 0 && d->snapshot->targets[0].pid == 0;
+}
+
+/* A batch that begins by then has ended before the next window opens, as long as it keeps to its time. */
+static nsec_t last_begin(const Running *running) {
+        const QuotaConfig *quota = &running->spec->config.quota;
+        nsec_t end = quota_window_end(&running->quota, quota);
+
+        return end == NSEC_INFINITY ? end : end - MIN(BATCH_TIME_MAX, quota->reset_interval / 8);
 }
 
 static void limit_scheme(Decision *d, Running *running, PlanScheme *to) {
@@ -330,9 +355,9 @@ static void limit_scheme(Decision *d, Running *running, PlanScheme *to) {
                 .dry_run = config->dry_run || is_simulated(d),
                 .bytes_max = quota_bytes_left(&running->quota, &config->quota),
                 .time_max = quota_time_left(&running->quota, &config->quota),
-                .swap_max = config->action == ACTION_PAGEOUT ? swap_allowance(d, running, interval) : UINT64_MAX,
-                /* never past the window that pays for it, nor long past the snapshot that it rests on */
-                .deadline = MIN(quota_window_end(&running->quota, &config->quota), d->now + interval),
+                .swap_max = config->action == ACTION_PAGEOUT ? swap_allowance(d, running) : UINT64_MAX,
+                /* nothing that the next window would see, nor long past the snapshot that it rests on */
+                .deadline = MIN(last_begin(running), d->now + interval),
         };
 }
 
@@ -344,6 +369,7 @@ static int decide_scheme(Decision *d, Running *running) {
 
         running->stats.passes++;
         running->continuing = false;
+        running->swap_again = 0;
         running->next_apply = d->now + apply_interval(d, running);
         r = collect(d, running);
         if (r < 0 || d->n_items == first)
@@ -398,8 +424,12 @@ static int decide_all(Decision *d) {
                 if (!running->spec->config.enabled || !running->watermark.active)
                         continue;
                 advance_quota(d, running);
-                if (!is_due(d, running))
+                if (!is_due(d, running)) {
+                        /* too long ago: the next snapshot will say */
+                        if (running->swap_again <= d->now)
+                                running->swap_again = 0;
                         continue;
+                }
                 r = decide_scheme(d, running);
                 if (r < 0)
                         return r;
@@ -469,6 +499,8 @@ static int make_plan(Decision *d, Plan **ret) {
                 return -ENOMEM;
 
         plan->sequence = ++d->set->plans;
+        plan->swap_room = d->swap_room;
+        plan->swap_reserve = SWAP_RESERVE;
         for (size_t i = 0; i < plan->n_targets; i++) {
                 const SnapshotTarget *from = &d->snapshot->targets[i];
 
@@ -501,7 +533,7 @@ static void decision_deinit(Decision *d) {
 int scheme_set_decide(SchemeSet *set, const Snapshot *snapshot, const TargetFacts *targets, const SchemeFacts *facts,
                       nsec_t now, Plan **ret) {
         _cleanup_(decision_deinit) Decision d = {
-                .set = set, .snapshot = snapshot, .targets = targets, .facts = facts, .now = now,
+                .set = set, .snapshot = snapshot, .targets = targets, .facts = facts, .now = now, .swap_room = UINT64_MAX,
         };
         bool fresh = snapshot->sequence != set->sequence;
         int r = 0;
@@ -532,6 +564,8 @@ nsec_t scheme_set_next(const SchemeSet *set) {
                         next = MIN(next, running->watermark.next);
                 if (running->continuing && running->watermark.active)
                         next = MIN(next, quota_window_end(&running->quota, &config->quota));
+                if (running->swap_again > 0 && running->watermark.active)
+                        next = MIN(next, running->swap_again);
         }
         return next;
 }

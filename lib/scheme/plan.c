@@ -54,6 +54,7 @@ Plan *plan_new(size_t n_targets, size_t n_schemes, size_t n_items, size_t n_audi
         if (!plan->targets || !plan->schemes || !plan->items || !plan->audits)
                 return plan_free(plan);
 
+        plan->swap_room = UINT64_MAX;
         plan->n_targets = n_targets;
         plan->n_schemes = n_schemes;
         plan->n_items = n_items;

@@ -5,6 +5,9 @@
 #include "scheme/ledger.h"
 #include "scheme/set.h"
 
+/* What may be handed to swap at once is what the rate allows in this time. */
+#define SWAP_BURST NSEC_PER_SEC
+
 /* A scheme in force. */
 typedef struct Running {
         uint64_t id;
@@ -18,6 +21,7 @@ typedef struct Running {
         bool continuing; /* the last pass had to stop for the quota: goes on when the next window opens */
         double swap_tokens; /* bytes that may be handed to swap now */
         nsec_t swap_time;
+        nsec_t swap_again; /* the last pass had to stop for the rate: when it goes on; 0: it had not */
         /* both fade: the share is what GOAL_REFAULT_RATE means */
         double recent_applied;
         double recent_back;

@@ -84,6 +84,14 @@ nsec_t running_rest(const Running *running) {
         return MAX(MAX(config->pattern.age_min, config->apply_interval), NSEC_PER_SEC);
 }
 
+/* Bytes of what was reached that max_swap_out_rate held back. */
+static uint64_t passed_for_rate(const PlanItem *item, const ItemResult *result) {
+        uint64_t tail = item->end - result->stopped_at, unreached = result->others[OUTCOME_UNREACHED];
+        uint64_t held_back = result->others[OUTCOME_SWAP_RATE];
+
+        return held_back - MIN(held_back, tail - MIN(tail, unreached));
+}
+
 static int remember(Running *running, const Plan *plan, const PlanItem *item, const ItemResult *result, nsec_t now) {
         const PlanTarget *target = &plan->targets[item->target];
         bool dry_run = plan->schemes[item->scheme].dry_run;
@@ -100,7 +108,7 @@ static int remember(Running *running, const Plan *plan, const PlanItem *item, co
         };
 
         /* what only waits for swap to be allowed again does not rest */
-        if (result->others[OUTCOME_SWAP_RATE] > entry.applied)
+        if (passed_for_rate(item, result) > entry.applied)
                 return 0;
         if (result->stopped_at <= item->start || result->others[OUTCOME_GONE] + result->others[OUTCOME_REPLACED] > 0)
                 return 0;
@@ -128,6 +136,8 @@ static int settle_item(SchemeSet *set, const Plan *plan, size_t i, const PlanRes
         running->recent_applied += (double) done;
         if (!dry_run)
                 running->swap_tokens -= (double) of->anon;
+        if (of->others[OUTCOME_SWAP_RATE] > 0)
+                running->swap_again = now + SWAP_BURST;
         write_log(set, running, plan, item, of, now);
         return remember(running, plan, item, of, now);
 }
