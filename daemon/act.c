@@ -83,6 +83,13 @@ static int check_scheme(const ActingHost *host, const SchemeConfig *scheme, char
                                   "scheme '%s': the source '%s' sees writes only: memory that is only read would look "
                                   "idle and be acted on (%s); use dry_run: true, or another source",
                                   scheme->name, host->source->name, name);
+        if (is_about_cold(scheme->action) && host->source->granularity == GRANULARITY_MAPPING &&
+            scheme->pattern.rate_max > 0)
+                return error_setf(ret_error, ACTING_E_ACTION,
+                                  "scheme '%s': the source '%s' cannot tell which pages of a mapping are in use: "
+                                  "with access rates above 0%% what is used would be acted on, too (%s); use "
+                                  "access_rate: [0%%, 0%%], dry_run: true, or another source",
+                                  scheme->name, host->source->name, name);
 
         if (!*host->support) {
                 r = action_support_probe(host->roots, host->support);

@@ -171,7 +171,8 @@ static bool select_unit(Actor *actor, ItemRun *item, size_t i, size_t end, uint6
         }
 
         swap = goes_to_swap(b, scheme->traits, b->entries[i]) ? bytes : 0;
-        if (swap > 0 && (actor->run.swap_full || scheme->plan->swap_max == 0 || swap > room_left(actor, item->target))) {
+        if (swap > 0 &&
+            (actor->run.swap_full || scheme->plan->swap_max == 0 || swap > room_left(actor, item->target))) {
                 replace_selected(b, i, end, OUTCOME_NO_SWAP);
                 return true;
         }

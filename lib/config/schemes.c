@@ -220,8 +220,8 @@ static const SchemaField scheme_fields[] = {
           .type = SCHEMA_SIZE,
           .offset = offsetof(SchemeConfig, swap_out_max),
           .known_as = "swap_out_max",
-          .doc = "How much anonymous memory may be handed to swap per second, whatever the quotas say. With 0, "
-                 "none; with max, there is no limit." },
+          .doc = "How much anonymous memory may be handed to swap per second, whatever the quotas say; what one second "
+                 "leaves, the next does not get. With 0, none; with max, there is no limit." },
         { .key = "watermarks",
           .type = SCHEMA_MAP,
           .offset = offsetof(SchemeConfig, watermarks),

@@ -533,7 +533,8 @@ static void decision_deinit(Decision *d) {
 int scheme_set_decide(SchemeSet *set, const Snapshot *snapshot, const TargetFacts *targets, const SchemeFacts *facts,
                       nsec_t now, Plan **ret) {
         _cleanup_(decision_deinit) Decision d = {
-                .set = set, .snapshot = snapshot, .targets = targets, .facts = facts, .now = now, .swap_room = UINT64_MAX,
+                .set = set, .snapshot = snapshot, .targets = targets, .facts = facts, .now = now,
+                .swap_room = UINT64_MAX,
         };
         bool fresh = snapshot->sequence != set->sequence;
         int r = 0;

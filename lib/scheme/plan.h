@@ -64,7 +64,7 @@ typedef struct PlanAudit {
 
 typedef struct Plan {
         uint64_t sequence; /* of the plan, from 1 */
-        uint64_t swap_room;    /* bytes of anonymous memory that all schemes together may hand to swap; UINT64_MAX: any */
+        uint64_t swap_room;    /* bytes that all schemes together may hand to swap; UINT64_MAX: any */
         uint64_t swap_reserve; /* bytes of swap that are left for others */
         PlanTarget *targets;
         size_t n_targets;

@@ -369,6 +369,22 @@ class Reloads(SchemesCase):
     self.assertTrue(any('migrate_cold' in p['text'] or 'to' in p['text'] for p in problems), problems)
     self.assertEqual(list(self.schemes()), ['count'])
 
+  @needs_root
+  def test_rates_of_whole_mappings(self):
+    """With this source a mapping of which little is used is not to be paged out as a whole."""
+    process = self.target('hold', MIB)
+    self.begin(monitor('one', COUNT))
+    rare = PAGEOUT.replace('[0%, 0%]', '[0%, 5%]')
+    real = {'source': 'referenced', 'seed': None, 'targets': f'[{{pid: {process.pid}}}]'}
+    for action in 'pageout', 'cold', 'lru_deprio':
+      problems = self.reload_fails(config(monitor('one', COUNT), monitor('two', rare.replace('pageout', action), **real)))
+      self.assertTrue(any(re.search(r'cannot tell which pages of a mapping.*dry_run', p['text']) for p in problems), problems)
+    self.assertEqual(list(self.schemes()), ['count'])
+    self.reload(monitor('one', COUNT), monitor('two', rare + '  dry_run: true\n', **real))
+    self.assertEqual(list(self.schemes('two')), ['cold'])
+    problems = self.assert_error('ActionUnavailable', self.link.call, 'SetScheme', {'name': 'two', 'scheme': 'cold', 'settings': '{dry_run: false}'})
+    self.assertIn('cannot tell which pages', str(problems))
+
   def test_a_name_that_was_taken_by_hand(self):
     self.begin(monitor('one', COUNT))
     self.link.start('two', **SIM)
