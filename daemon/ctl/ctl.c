@@ -76,6 +76,10 @@ static const VerbInfo verbs[] = {
         { "reload", VERB_RELOAD, verb_reload, "[OPTIONS]",
           "let the daemon read its configuration file again: all of it, or nothing when it is wrong",
           "  udamonctl reload\n" },
+        { "metrics", VERB_METRICS, verb_metrics, "[-o FILE] [OPTIONS]",
+          "what is measured, as OpenMetrics text",
+          "  udamonctl metrics\n"
+          "  udamonctl metrics -o /var/lib/prometheus/node-exporter/udamon.prom\n" },
         { "simulate", VERB_SIMULATE, verb_simulate, "--scheme FILE -i RECORDING [OPTIONS]",
           "what schemes would have done to a recording, without doing it",
           "  udamonctl simulate --scheme cold.yaml -i web.db\n"

@@ -265,6 +265,38 @@ static int live_frame(FeedSource *source, const Arguments *args, Frame **ret) {
         return r == 0 && !*ret ? fail(CTL_GONE, "the monitor has ended without a snapshot") : r;
 }
 
+/* A snapshot of several parts comes as a stream only, and that takes a connection of its own. */
+static int latest_in_parts(const Arguments *args, const char *name, Frame **ret) {
+        _cleanup_(connection_close) Connection connection = CONNECTION_NONE;
+        _cleanup_(feed_freep) Feed *feed = NULL;
+        int r;
+
+        r = connection_open(&connection, args->socket);
+        if (r == 0)
+                r = feed_open_stream(&connection, name, &feed);
+        return r != 0 ? r : feed_next(feed, ret);
+}
+
+int feed_latest(Connection *connection, const Arguments *args, const char *name, Frame **ret) {
+        _cleanup_json_ json_t *reply = NULL;
+        _cleanup_free_ char *error = NULL, *reason = NULL;
+        bool complete;
+        int r;
+
+        *ret = NULL;
+        r = connection_ask(connection, "GetSnapshot", name_parameters(name), &reply, &error);
+        if (r != 0)
+                return r;
+        if (error && streq(error, "org.varlink.service.ExpectedMore"))
+                return latest_in_parts(args, name, ret);
+        if (error && (streq(error, MONITOR_INTERFACE "NoSnapshotYet") || streq(error, MONITOR_INTERFACE "NoSuchMonitor")))
+                return 0;
+        if (error)
+                return connection_refused(error, reply, NULL);
+        r = frame_add_part(ret, json_object_get(reply, "snapshot"), &complete, &reason);
+        return r == -EBADMSG ? fail(CTL_REFUSED, "%s", reason) : r;
+}
+
 int feed_one_frame(FeedSource *source, const Arguments *args, Frame **ret) {
         return source->recording ? recorded_frame(source->recording, args, ret)
                                  : live_frame(source, args, ret);

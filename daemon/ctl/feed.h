@@ -46,5 +46,9 @@ typedef struct FeedSource {
 int feed_source_open(FeedSource *source, const Arguments *args);
 void feed_source_close(FeedSource *source);
 
+/* The latest frame of a running monitor: NULL in *ret where it has none yet, or is no monitor (any more). Does not
+ * wait. `args` says where the daemon is; the connection stays free for other calls. */
+int feed_latest(Connection *connection, const Arguments *args, const char *name, Frame **ret);
+
 /* One frame: the latest, or the one that the arguments choose. CTL_GONE when there is none. */
 int feed_one_frame(FeedSource *source, const Arguments *args, Frame **ret);

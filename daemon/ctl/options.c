@@ -102,6 +102,8 @@ static const Option options[] = {
         /* recording and running */
         { "output", 'o', "FILE", VERB_RECORD, set_string, FIELD(output),
           "the recording to write (an SQLite database)" },
+        { "output", 'o', "FILE", VERB_METRICS, set_string, FIELD(output),
+          "write there, all at once, instead of to standard output" },
         { "record", 0, "FILE", VERB_RUN, set_string, FIELD(record),
           "keep every snapshot in this recording" },
         { "force", 0, NULL, VERB_RECORD | VERB_RUN, set_flag, FIELD(force),
@@ -247,7 +249,7 @@ static int parse_letter(Arguments *args, char **argv, int argc, int *i) {
         return apply(option, args, argv[++*i]);
 }
 
-#define VERBS_NO_OPERAND (VERB_CHECK | VERB_STATUS | VERB_START | VERB_RELOAD | VERB_SIMULATE)
+#define VERBS_NO_OPERAND (VERB_CHECK | VERB_STATUS | VERB_START | VERB_RELOAD | VERB_SIMULATE | VERB_METRICS)
 
 static int parse_operand(Arguments *args, char **argv, int i) {
         /* `run` takes the rest of the line, so that "run cmd --its-option" means what it says */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "base/stat.h"
+#include "idle.h"
 #include "message.h"
 #include "view.h"
 
@@ -24,55 +25,6 @@ static const nsec_t steps[] = {
 
 static const double percents[] = { 0, 1, 25, 50, 75, 90, 99, 100 };
 
-/* Idle times of all regions that could be checked, by bytes. */
-typedef struct IdleTimes {
-        WeightedValue *values; /* sorted */
-        size_t n;
-        uint64_t bytes;
-        uint64_t blind_bytes;
-        uint64_t blind_regions;
-        uint64_t few_bytes; /* rest on fewer than SAMPLES_CONFIDENT checks in this window */
-} IdleTimes;
-
-static void idle_times_deinit(IdleTimes *idle) {
-        free(idle->values);
-}
-
-static int idle_times_init(IdleTimes *idle, const Frame *frame) {
-        *idle = (IdleTimes) { .values = calloc(frame->n_regions + 1, sizeof(*idle->values)) };
-        if (!idle->values)
-                return -ENOMEM;
-
-        for (size_t i = 0; i < frame->n_regions; i++) {
-                const FrameRegion *region = &frame->regions[i];
-                uint64_t bytes = frame_region_memory(region);
-
-                if (bytes == 0)
-                        continue;
-                if (frame_region_blind(region)) {
-                        idle->blind_bytes += bytes;
-                        idle->blind_regions++;
-                        continue;
-                }
-                idle->values[idle->n++] = (WeightedValue) {
-                        (double) frame_region_idle(region, frame->point.window_ns), bytes,
-                };
-                idle->bytes += bytes;
-                if (region->samples < SAMPLES_CONFIDENT)
-                        idle->few_bytes += bytes;
-        }
-        weighted_sort(idle->values, idle->n);
-        return 0;
-}
-
-static uint64_t bytes_idle_for(const IdleTimes *idle, nsec_t t) {
-        uint64_t bytes = 0;
-
-        for (size_t i = idle->n; i-- > 0 && idle->values[i].value >= (double) t;)
-                bytes += idle->values[i].weight;
-        return bytes;
-}
-
 static double share_of(uint64_t part, uint64_t whole) {
         return whole > 0 ? (double) part / (double) whole : 0;
 }
@@ -84,7 +36,7 @@ static size_t bar_columns(const Screen *screen, size_t used) {
 static void print_cumulative(const Screen *screen, const IdleTimes *idle) {
         (void) fprintf(screen->out, "%15s %9s %7s\n", "IDLE AT LEAST", "SIZE", "SHARE");
         for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
-                uint64_t bytes = bytes_idle_for(idle, steps[i]);
+                uint64_t bytes = idle_times_at_least(idle, steps[i]);
                 char time[FORMAT_MAX], size[FORMAT_MAX], share[FORMAT_MAX], bar[BAR_MAX + 1];
 
                 (void) fprintf(
@@ -168,7 +120,7 @@ json_t *view_idle_json(const Frame *frame) {
         cumulative = json_array();
         percentiles = json_array();
         for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
-                uint64_t bytes = bytes_idle_for(&idle, steps[i]);
+                uint64_t bytes = idle_times_at_least(&idle, steps[i]);
 
                 (void) json_array_append_new(cumulative, json_pack("{s:I, s:I, s:f}", "idle_ns",
                                                                    (json_int_t) steps[i], "bytes",

@@ -9,12 +9,10 @@
 #include "feed.h"
 #include "frame.h"
 #include "heat.h"
+#include "idle.h"
 #include "options.h"
 #include "screen.h"
 #include "simulation.h"
-
-/* Fewer checks than this make a rate that deserves a '~'. */
-#define SAMPLES_CONFIDENT 10
 
 /* "35%"; whole percents, unless there were enough checks for more; never 0 % for what was accessed.
  * '~' in front of it for few checks, "?" for none. */
