@@ -289,7 +289,8 @@ int feed_latest(Connection *connection, const Arguments *args, const char *name,
                 return r;
         if (error && streq(error, "org.varlink.service.ExpectedMore"))
                 return latest_in_parts(args, name, ret);
-        if (error && (streq(error, MONITOR_INTERFACE "NoSnapshotYet") || streq(error, MONITOR_INTERFACE "NoSuchMonitor")))
+        if (error && (streq(error, MONITOR_INTERFACE "NoSnapshotYet") ||
+                      streq(error, MONITOR_INTERFACE "NoSuchMonitor")))
                 return 0;
         if (error)
                 return connection_refused(error, reply, NULL);

@@ -314,7 +314,8 @@ static const struct {
 
 static int print_idle(const Print *p) {
         static const MetricFamily family =
-                GAUGE("monitor_idle_bytes", BYTES, "Memory by the time since its last access; the classes do not overlap.");
+                GAUGE("monitor_idle_bytes", BYTES,
+                      "Memory by the time since its last access; the classes do not overlap.");
 
         for (size_t i = 0; i < p->metrics->n_monitors; i++) {
                 const MonitorMetrics *m = &p->metrics->monitors[i];
@@ -404,6 +405,7 @@ static void print_goals(MetricsWriter *w, const MetricFamily *family, json_t *sc
 
         json_array_foreach(goals, i, goal) {
                 const char *unit = json_text(goal, "unit");
+                double scale = unit && streq(unit, "ns") ? (double) NSEC_PER_SEC : 1;
                 json_t *value = json_object_get(goal, key);
                 char number[24];
 
@@ -411,8 +413,7 @@ static void print_goals(MetricsWriter *w, const MetricFamily *family, json_t *sc
                 labels[2] = (MetricLabel) { "metric", json_text(goal, "metric") };
                 labels[3] = (MetricLabel) { "goal", number };
                 if (json_is_number(value))
-                        metrics_real(w, family, labels,
-                                     json_number_value(value) / (unit && streq(unit, "ns") ? (double) NSEC_PER_SEC : 1));
+                        metrics_real(w, family, labels, json_number_value(value) / scale);
         }
 }
 
