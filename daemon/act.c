@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 #include "base/format.h"
+#include "act-tell.h"
+#include "event.h"
 #include "facts.h"
 #include "log.h"
 #include "probe/tiers.h"
@@ -15,6 +17,7 @@ struct Acting {
         ActingHost host;
         Facts facts;
         SchemeSet *set;
+        ActTold told;
         Worker *worker; /* NULL until something is to be done */
         Snapshot *snapshot; /* the latest; a reference */
         sd_event_source *timer;
@@ -154,9 +157,10 @@ static void tell_errors(Acting *a, const Plan *plan, const PlanResult *result) {
                 if (error == 0 || error == a->told_error)
                         continue;
                 a->told_error = error;
-                log_warning("monitor '%s': scheme '%s': the kernel refused %s: %s", a->host.monitor,
-                            plan->schemes[i].spec->config.name, action_name(plan->schemes[i].spec->config.action),
-                            error_text(-error));
+                event_report(&(Event) { .kind = EVENT_SCHEME_FAILED, .monitor = a->host.monitor,
+                                        .scheme = plan->schemes[i].spec->config.name },
+                             "the kernel refused %s: %s", action_name(plan->schemes[i].spec->config.action),
+                             error_text(-error));
         }
         if (result->error < 0)
                 log_error("monitor '%s': a plan was broken off: %s", a->host.monitor, error_text(result->error));
@@ -171,6 +175,7 @@ static void settle(Acting *a, Plan *plan, PlanResult *result) {
                 log_error("monitor '%s': cannot remember what was done: %s", a->host.monitor, error_text(r));
         plan_free(plan);
         plan_result_free(result);
+        act_tell(&a->told, a->host.monitor, a->set, clock_nsec(CLOCK_MONOTONIC), false);
 }
 
 /* (worker_done_t) */
@@ -252,6 +257,7 @@ static int decide(Acting *a) {
         r = target_facts(a, &targets);
         if (r < 0)
                 return r;
+        act_tell(&a->told, a->host.monitor, a->set, clock_nsec(CLOCK_MONOTONIC), false);
         r = scheme_set_decide(a->set, a->snapshot, targets, &facts, clock_nsec(CLOCK_MONOTONIC), &plan);
         if (r == 0 && plan)
                 r = carry_out(a, plan);
@@ -296,6 +302,8 @@ Acting *acting_free(Acting *a) {
                 return NULL;
         worker_free(a->worker);
         sd_event_source_disable_unref(a->timer);
+        act_tell(&a->told, a->host.monitor, a->set, clock_nsec(CLOCK_MONOTONIC), true);
+        act_told_deinit(&a->told);
         snapshot_unref(a->snapshot);
         scheme_set_free(a->set);
         free(a);

@@ -57,8 +57,11 @@ Control *control_free(Control *control) {
 
         while (control->listeners)
                 control->listeners = listener_free(control->listeners);
-        while (control->connections)
+        while (control->connections) {
+                /* last replies: what of them is taken without waiting */
+                (void) frame_output_write(&control->connections->output, control->connections->fd);
                 connection_free(control->connections);
+        }
 
         sd_event_source_disable_unref(control->turn);
         sd_event_unref(control->event);

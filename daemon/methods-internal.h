@@ -14,6 +14,13 @@ int methods_config_invalid(ControlCall *call, const char *file, const ConfigErro
 /* Sends ActionUnavailable, about the one of these schemes that the reason is about (act.h, acting_check()). */
 int methods_action_unavailable(ControlCall *call, const SchemeConfig *schemes, size_t n, const char *reason);
 
+/* Sends TooManyStreams. */
+int methods_too_many_streams(ControlCall *call);
+
+/* methods-events.c */
+extern const Field methods_events_fields[];
+int method_get_events(ControlCall *call, json_t *parameters, void *userdata);
+
 /* methods-schemes.c */
 extern const Field methods_log_fields[];
 extern const Field methods_set_scheme_fields[];

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "log.h"
+#include "event.h"
 #include "methods-internal.h"
 #include "reload.h"
 #include "report-schemes.h"
@@ -153,8 +153,10 @@ static int change_scheme(ControlCall *call, Engine *engine, size_t i, const char
         if (r < 0)
                 return r;
 
-        log_notice("monitor '%s': scheme '%s' changed by user %d: %s", engine_config(engine)->name, changed.name,
-                   (int) control_call_peer(call)->uid, settings);
+        event_report(&(Event) { .kind = EVENT_SCHEME_CHANGED, .monitor = engine_config(engine)->name,
+                                .scheme = changed.name, .pid = control_call_peer(call)->pid, .has_uid = true,
+                                .uid = control_call_peer(call)->uid },
+                     "changed by user %d: %s", (int) control_call_peer(call)->uid, settings);
         w = control_reply_begin(call);
         if (w) {
                 SchemeView view = scheme_set_view(engine_schemes(engine), i, clock_nsec(CLOCK_MONOTONIC));

@@ -162,6 +162,14 @@ static json_t *target_text(const MonitorConfig *config) {
         return r < 0 ? NULL : varlink_string(text);
 }
 
+static void tell_limit(const ControlCall *call, const char *what, unsigned limit) {
+        const ControlPeer *peer = control_call_peer(call);
+
+        event_report(&(Event) { .kind = EVENT_LIMIT_HIT, .pid = peer->pid, .has_uid = true, .uid = peer->uid,
+                                .numbers = { { "limit", EVENT_COUNT, limit } } },
+                     "user %u asked for more than %u %s", (unsigned) peer->uid, limit, what);
+}
+
 static int start_error(ControlCall *call, const MonitorConfig *config, int r, const char *reason) {
         switch (r) {
         case ENGINE_E_ACTION:
@@ -169,6 +177,7 @@ static int start_error(ControlCall *call, const MonitorConfig *config, int r, co
         case MANAGER_E_EXISTS:
                 return control_error(call, UDAMON_ERROR("MonitorExists"), json_pack("{s:s}", "name", config->name));
         case MANAGER_E_FULL:
+                tell_limit(call, "monitors", MONITORS_MAX);
                 return control_error(call, UDAMON_ERROR("TooManyMonitors"), json_pack("{s:i}", "limit", MONITORS_MAX));
         case ENGINE_E_TARGET:
                 return control_error(call, UDAMON_ERROR("TargetInvalid"),
@@ -234,7 +243,8 @@ static int no_snapshot_yet(ControlCall *call, const Engine *engine) {
                                        (json_int_t) (end - MIN(now, end))));
 }
 
-static int too_many_streams(ControlCall *call) {
+int methods_too_many_streams(ControlCall *call) {
+        tell_limit(call, "streams", CONTROL_LIMITS_DEFAULT.streams_per_uid);
         return control_error(call, UDAMON_ERROR("TooManyStreams"),
                              json_pack("{s:i}", "limit", (int) CONTROL_LIMITS_DEFAULT.streams_per_uid));
 }
@@ -252,7 +262,7 @@ static int get_snapshot(ControlCall *call, json_t *parameters, void *userdata) {
         snapshot = monitor_snapshot(engine_monitor(engine));
         if (control_call_wants_more(call)) {
                 r = subscribers_add(&c->manager->subscribers, engine, call);
-                return r == CONTROL_E_LIMIT ? too_many_streams(call) : r;
+                return r == CONTROL_E_LIMIT ? methods_too_many_streams(call) : r;
         }
         if (!snapshot)
                 return no_snapshot_yet(call, engine);
@@ -290,6 +300,7 @@ const ControlMethod methods_table[] = {
         { UDAMON_METHOD("GetSchemeLog"), methods_log_fields, method_get_scheme_log, ACCESS_READ },
         { UDAMON_METHOD("SetScheme"), methods_set_scheme_fields, method_set_scheme, ACCESS_ADMIN },
         { UDAMON_METHOD("SetGoalInput"), methods_goal_input_fields, method_set_goal_input, ACCESS_ADMIN },
+        { UDAMON_METHOD("GetEvents"), methods_events_fields, method_get_events, ACCESS_READ },
         { UDAMON_METHOD("GetConfig"), NULL, method_get_config, ACCESS_READ },
         { UDAMON_METHOD("Reload"), NULL, method_reload, ACCESS_ADMIN },
 };

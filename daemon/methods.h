@@ -4,11 +4,13 @@
 
 #include "access.h"
 #include "control.h"
+#include "event-readers.h"
 #include "manager.h"
 
 typedef struct MethodsContext {
         Manager *manager;
         Control *control; /* set once it exists */
+        EventReaders event_readers;
         Access access;
         nsec_t started;         /* CLOCK_MONOTONIC */
         const char *config_file; /* NULL for none */

@@ -95,8 +95,7 @@ static void report_context(Writer *w, const SchemeConfig *config) {
         writer_close(w);
 }
 
-/* Why a scheme does nothing; empty when it may. */
-static void explain(const SchemeView *view, char *text, size_t size) {
+void scheme_explain(const SchemeView *view, char *text, size_t size) {
         const WatermarkConfig *marks = &view->config->watermarks;
         char a[FORMAT_MAX], b[FORMAT_MAX];
         double last = view->watermark->last;
@@ -134,7 +133,7 @@ static void report_runtime(Writer *w, const SchemeView *view) {
         const SchemeStats *stats = view->stats;
         char message[160];
 
-        explain(view, message, sizeof(message));
+        scheme_explain(view, message, sizeof(message));
         writer_open_object(w, "runtime");
         writer_string(w, "state", scheme_state_name(view->state));
         if (*message)

@@ -13,3 +13,6 @@ void report_schemes(Writer *writer, const SchemeSet *set, nsec_t now);
 
 /* Writes "acts": […], at most `limit` of them. */
 void report_acts(Writer *writer, const SchemeSet *set, size_t limit);
+
+/* Why a scheme does nothing, in words; empty when it may act. */
+void scheme_explain(const SchemeView *view, char *text, size_t size);

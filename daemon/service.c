@@ -68,7 +68,6 @@ static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *info, vo
         _cleanup_(config_errors_deinit) ConfigErrors errors = {};
         _cleanup_(reload_report_deinit) ReloadReport report = {};
         Daemon *d = userdata;
-        int r;
 
         (void) s;
         (void) info;
@@ -77,15 +76,8 @@ static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *info, vo
                 return 0;
         }
         (void) sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_nsec(CLOCK_MONOTONIC) / NSEC_PER_USEC);
-        r = reload(&d->manager, d->config_file, &report, &errors);
+        (void) reload(&d->manager, d->config_file, &report, &errors);
         print_config_errors(d->config_file, &errors);
-        if (r < 0)
-                log_error("%s was not loaded, everything stays as it was: %s", d->config_file, error_text(r));
-        else
-                log_notice("%s loaded again: %zu monitors started, %zu changed, %zu stopped, %zu unchanged",
-                           d->config_file, report.fates[RELOAD_STARTED].n,
-                           report.fates[RELOAD_CHANGED].n, report.fates[RELOAD_STOPPED].n,
-                           report.fates[RELOAD_UNCHANGED].n);
         (void) sd_notify(0, "READY=1");
         return 0;
 }
@@ -146,7 +138,8 @@ static void start_monitors(Daemon *d, const Config *config) {
 
                 r = manager_start(&d->manager, &config->monitors[i], &engine, &reason);
                 if (r != 0)
-                        log_error("monitor '%s' cannot start: %s", config->monitors[i].name, reason ?: error_text(r));
+                        event_report(&(Event) { .kind = EVENT_MONITOR_REFUSED, .monitor = config->monitors[i].name },
+                                     "cannot start: %s", reason ?: error_text(r));
                 else
                         manager_adopt(&d->manager, engine);
         }
@@ -181,7 +174,9 @@ static int set_up_control(Daemon *d, char **ret_error) {
                 .userdata = &d->methods,
         };
 
-        r = control_new(d->event, &d->control_config, &d->control);
+        r = event_readers_init(&d->methods.event_readers, d->event);
+        if (r == 0)
+                r = control_new(d->event, &d->control_config, &d->control);
         if (r < 0)
                 return r;
         d->methods.control = d->control;
@@ -235,6 +230,7 @@ static void tear_down(Daemon *d) {
         d->manager.state = state_close(d->manager.state);
         if (d->manager.host.event)
                 manager_deinit(&d->manager);
+        event_readers_deinit(&d->methods.event_readers);
         control_free(d->control);
         capabilities_free(d->caps);
         sd_event_unref(d->event);
@@ -262,9 +258,11 @@ int service_run(const Options *options) {
                 return EXIT_FAILED;
         }
 
+        event_report(&(Event) { .kind = EVENT_DAEMON_STARTED }, "udamond %s started", UDAMON_VERSION);
         (void) sd_notify(0, "READY=1");
         r = sd_event_loop(d.event);
         (void) sd_notify(0, "STOPPING=1");
+        event_report(&(Event) { .kind = EVENT_DAEMON_STOPPING }, "stops");
         if (r < 0)
                 log_error("the event loop failed: %s", error_text(r));
         return r < 0 ? EXIT_FAILED : EXIT_OK;

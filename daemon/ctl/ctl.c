@@ -76,6 +76,11 @@ static const VerbInfo verbs[] = {
         { "reload", VERB_RELOAD, verb_reload, "[OPTIONS]",
           "let the daemon read its configuration file again: all of it, or nothing when it is wrong",
           "  udamonctl reload\n" },
+        { "events", VERB_EVENTS, verb_events, "[NAME] [OPTIONS]",
+          "what was decided, done and refused, and why",
+          "  udamonctl events\n"
+          "  udamonctl events web --follow\n"
+          "  udamonctl events --json | jq '.events[] | select(.kind == \"scheme_acted\")'\n" },
         { "metrics", VERB_METRICS, verb_metrics, "[-o FILE] [OPTIONS]",
           "what is measured, as OpenMetrics text",
           "  udamonctl metrics\n"

@@ -91,11 +91,17 @@ static const Option options[] = {
           "at most N rows of time (default 12)" },
         { "follow", 'f', NULL, VERB_HEATMAP, set_flag, FIELD(follow),
           "add a row for every new snapshot until interrupted" },
+        { "follow", 'f', NULL, VERB_EVENTS, set_flag, FIELD(follow),
+          "the last ones, then each as it happens, until interrupted" },
+        { "monitor", 'm', "NAME", VERB_EVENTS, set_string, FIELD(operand),
+          "only those of this monitor" },
         { "time", 't', NULL, VERB_WSS, set_flag, FIELD(by_time),
           "every window in the order of time, not the distribution" },
 
         { "log", 'l', NULL, VERB_SCHEMES, set_flag, FIELD(log),
           "what was done lately, range by range, newest first" },
+        { "limit", 0, "N", VERB_EVENTS, set_count, FIELD(limit),
+          "at most the last N (default and most: 256; with --follow: 10)" },
         { "limit", 0, "N", VERB_SCHEMES, set_count, FIELD(limit),
           "with --log: at most N ranges (default and most: 256)" },
 
@@ -125,7 +131,7 @@ static const Option options[] = {
           "the daemon's socket (else $UDAMON_SOCKET, else the system's)" },
         { "json", 'j', NULL, VERBS_ALL, set_flag, FIELD(json),
           "one JSON document on standard output" },
-        { "width", 0, "N", VERBS_FRAMES | VERB_RUN | VERB_SCHEMES | VERB_RELOAD | VERB_SIMULATE,
+        { "width", 0, "N", VERBS_FRAMES | VERB_RUN | VERB_SCHEMES | VERB_RELOAD | VERB_SIMULATE | VERB_EVENTS,
           set_width, FIELD(width),
           "columns to use (default: the terminal's, else 80)" },
         { "color", 0, "WHEN", VERBS_ALL, set_color, FIELD(color),
@@ -279,7 +285,7 @@ static int parse_operand(Arguments *args, char **argv, int i) {
 }
 
 static int check_act(const Arguments *args) {
-        if (args->limit > 0 && !args->log)
+        if (args->limit > 0 && !args->log && args->verb != VERB_EVENTS)
                 return fail(CTL_USAGE, "--limit is for --log");
         if (args->verb == VERB_SIMULATE && !args->monitor.scheme)
                 return fail(CTL_USAGE, "simulate: which schemes? Give --scheme FILE");
@@ -315,7 +321,7 @@ static int check_combinations(const Arguments *args) {
                             args->operand);
         if (args->input && args->follow)
                 return fail(CTL_USAGE, "--follow shows a running monitor, not a recording");
-        if (args->follow && args->json)
+        if (args->follow && args->json && args->verb != VERB_EVENTS)
                 return fail(CTL_USAGE,
                             "--follow never ends, so there is no JSON document; use 'record'");
         if (args->has_snapshot && !args->input)

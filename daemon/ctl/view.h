@@ -56,6 +56,8 @@ int view_check(const Screen *screen, json_t *capabilities, bool private);
 int view_schemes(const Screen *screen, json_t *reply);
 int view_scheme_log(const Screen *screen, json_t *reply);
 int view_scheme_line(const Screen *screen, json_t *reply);
+/* A reply of GetEvents. */
+int view_events(const Screen *screen, json_t *reply);
 /* What the schemes of a run did, in a few lines. */
 int view_schemes_brief(const Screen *screen, json_t *schemes);
 

@@ -192,7 +192,7 @@ class Changes(SchemesCase):
     self.assertEqual(self.runtime('cold')['would_bytes'], stopped)
     self.set('{enabled: true, dry_run: true}')
     self.wait_runtime('cold', lambda r: r['would_bytes'] > stopped, 'more')
-    self.assertEqual(self.server.said(r"scheme 'cold' changed by user \d+"), 3)
+    self.assertEqual(self.server.said(r"scheme 'cold': changed by user \d+"), 3)
 
     # it lasts until the file is loaded again
     self.assertEqual(self.link.call('Reload')['changed'], ['one'])
