@@ -197,7 +197,8 @@ static void tell_refused(const char *path, int r, const ConfigErrors *errors) {
         };
 
         if (first && first->line > 0)
-                event_report(&event, "%s was not loaded, everything stays as it was: %zu problem%s, the first at %u:%u: %s",
+                event_report(&event,
+                             "%s was not loaded, everything stays as it was: %zu problem%s, the first at %u:%u: %s",
                              path, n, n == 1 ? "" : "s", first->line, first->column, first->text);
         else
                 event_report(&event, "%s was not loaded, everything stays as it was: %s", path,

@@ -86,7 +86,7 @@ class Start(Case):
     with server.connect() as link:
       self.assertEqual([m['name'] for m in link.call('GetStatus')['runtime']['monitors']], ['good'])
     self.assertEqual(server.said(r"monitor 'bad': cannot start: .*pattern.*line 3: .*beyond the end"), 1)
-    self.assertEqual(server.said(r"monitor 'gone' cannot start: .*No such file"), 1)
+    self.assertEqual(server.said(r"monitor 'gone': cannot start: .*No such file"), 1)
 
   def test_pattern(self):
     with self.daemon().connect() as link:
