@@ -49,6 +49,7 @@ typedef struct Region {
         /* of the policy `directed` */
         nsec_t asked;        /* when it was last sampled */
         nsec_t met;          /* about when accesses began (idle memory), or ended (other), as seen lately */
+        uint64_t surprise;   /* of idle memory: an access that may have to be followed; 0: none */
         RegionSearch search;
         bool hot_left;       /* of a gap: what is accessed lies to its left */
         uint64_t edge;       /* of a gap: the access farthest from there, as a boundary; 0: none so far */

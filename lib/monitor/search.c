@@ -141,12 +141,23 @@ static size_t find_region(const RegionList *list, uint64_t addr) {
 }
 
 /* The region beside i, on that side, where it touches; else NULL. */
-static Region *beside(RegionList *list, size_t i, bool right) {
+static Region *beside(const RegionList *list, size_t i, bool right) {
         Region *region = &list->regions[i];
 
         if (right)
                 return i + 1 < list->n && region_touches(region, region + 1) ? region + 1 : NULL;
         return i > 0 && region_touches(region - 1, region) ? region - 1 : NULL;
+}
+
+SearchWorth search_worth(const RegionList *list, size_t i) {
+        const Region *region = &list->regions[i], *hot;
+        SearchWorth result = { .probes = search_next_probes(region), .worth = INFINITY };
+
+        if (result.probes == 0 || region->search == SEARCH_SPOT)
+                return result;
+        hot = region->search == SEARCH_CELL ? region : beside(list, i, !region->hot_left);
+        result.worth = hot ? hot->rate * (double) region_size(region) / (double) result.probes : INFINITY;
+        return result;
 }
 
 /* A search that is under way beside region i will get to addr by itself. */
@@ -191,8 +202,7 @@ bool search_is_dense(double hits, double n) {
         return hits >= SEARCH_DENSE_HITS && hits >= SEARCH_DENSE_SHARE * n;
 }
 
-/* When accesses to idle memory began. */
-static nsec_t search_met(const AdaptContext *context, const Region *region) {
+nsec_t search_met(const AdaptContext *context, const Region *region) {
         return region->met > 0 && search_is_lately(context, region) ? region->met : context->now;
 }
 
@@ -204,7 +214,7 @@ static void decide(const AdaptContext *context, Region *region) {
         if (region_is_idle(region) && hits == 0) {
                 region->weight += n;
         } else if (hits == 0) {
-                merge_restart_history(region, 0, n, MAX(region->last_hit, region->met));
+                merge_restart_history(region, 0, n, region->met > 0 ? region->met : region->last_hit);
         } else {
                 error = region->weight > 0 ? merge_difference_error(rate, n, region->rate, region->weight) : 0;
                 if (region_is_idle(region))

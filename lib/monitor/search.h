@@ -8,6 +8,7 @@
 typedef struct SearchState {
         bool busy;    /* a quarter of a tick or more is under search */
         double quiet; /* samples explored since something new was found */
+        double expected; /* samples per byte in a tick, when there is nothing to search */
 } SearchState;
 
 #define SEARCH_DECAY 0.7     /* of averages, per window */
@@ -30,6 +31,9 @@ bool search_is_dense(double hits, double n);
 /* Whether accesses to idle memory began so recently that they may be of the same change. */
 bool search_is_lately(const AdaptContext *context, const Region *region);
 
+/* When accesses to idle memory began. */
+nsec_t search_met(const AdaptContext *context, const Region *region);
+
 /* -ln of the probability that memory of a region's rate, known from so many samples, shows no access to one of them;
  * the rate is lowered by so many standard errors first. */
 double search_miss_log(const Region *region, double lowered);
@@ -43,6 +47,14 @@ void search_ask(Region *region, RegionSearch search, uint32_t need);
 /* How many probes of a region under search come next, and from where. */
 size_t search_next_probes(const Region *region);
 void search_slice(const Region *region, uint64_t *ret_start, uint64_t *ret_end);
+
+/* What the next probes of region i, which is under search, decide about. */
+typedef struct SearchWorth {
+        size_t probes;
+        double worth; /* accessed bytes that they may find or lose, each */
+} SearchWorth;
+
+SearchWorth search_worth(const RegionList *list, size_t i);
 
 /* What the last windows said of all quarters together; takes so much of it, evenly. */
 void search_recent(const Region *region, double *ret_hits, double *ret_n);

@@ -56,6 +56,7 @@ typedef struct SimSource {
         void *clock_userdata;
         nsec_t started;
         bool running;
+        nsec_t prepared; /* since the start: when samples were opened last */
 } SimSource;
 
 /* A target has no state of its own: all see the same pattern. */
@@ -131,20 +132,23 @@ static int sim_map(Source *source, Space *space, AddressMap **ret) {
 }
 
 static int sim_prepare(Source *source, Space *space, Sample *samples, size_t n) {
+        SimSource *s = (SimSource *) source;
+
         (void) space;
         (void) samples;
         (void) n;
-        (void) sim_now((SimSource *) source);
+        s->prepared = sim_now(s);
         return 0;
 }
 
 static int sim_check(Source *source, Space *space, Sample *samples, size_t n) {
         SimSource *s = (SimSource *) source;
-        const SimPhase *phase = phase_at(s, sim_now(s));
+        const SimPhase *first = phase_at(s, s->prepared), *last = phase_at(s, sim_now(s));
 
         (void) space;
         for (size_t i = 0; i < n; i++) {
-                double share = share_at(phase, samples[i].addr);
+                /* as an accessed bit: whatever happened since it was cleared */
+                double share = MAX(share_at(first, samples[i].addr), share_at(last, samples[i].addr));
 
                 samples[i].trials = 1;
                 samples[i].hits = share > 0 && rng_unit(&s->rng) < share;

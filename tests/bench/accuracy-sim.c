@@ -16,10 +16,10 @@
 #define TEXT_MAX (1 << 16)
 #define SNAPSHOTS_MAX 1000
 
-#define BUDGET 2600 /* samples a second, of `directed` */
+#define BUDGET 2600 /* samples a second, of `directed`, unless asked for otherwise */
 
 /* Pages that a sweep checks with the same CPU time: a sample takes 2.3 us, a page of a bulk pass 0.2 us. */
-#define SWEEP_PAGES_PER_SEC (BUDGET * 2.3 / 0.2)
+#define SWEEP_PAGES_PER_SEC (budget * 2.3 / 0.2)
 #define SWEEP_BINS 8192
 
 #define AREA_FIRST UINT64_C(0x100000000000) /* where the source `sim` puts its first area */
@@ -216,6 +216,8 @@ static Result summarize(const Series *series, const Workload *workload, double s
         return result;
 }
 
+static uint32_t budget = BUDGET;
+
 static void begin(World *world, const Workload *workload, const AdaptPolicy *policy, uint64_t seed) {
         MonitorAttrs attrs = MONITOR_ATTRS_DEFAULT;
         char *text = malloc(TEXT_MAX);
@@ -224,10 +226,13 @@ static void begin(World *world, const Workload *workload, const AdaptPolicy *pol
         if (!text)
                 abort();
         attrs.aggregate = workload->aggregate;
-        attrs.samples_per_sec = BUDGET;
+        attrs.samples_per_sec = budget;
         rng_init(&rng, seed);
         workload->make(text, workload->size, workload->percent, &rng);
         world_init(world, text, &attrs, policy, seed);
+        /* the program has begun before: its phases and the windows are not in step */
+        (void) world->source->ops->prepare(world->source, NULL, NULL, 0);
+        world->now += rng_below(&rng, workload->aggregate);
         world->miss = workload->miss;
         if (workload->churn)
                 world->is_mapped = comes_and_goes;
@@ -363,7 +368,7 @@ static int parse_options(int argc, char **argv, Choice *ret) {
         static const struct option options[] = {
                 { "json", no_argument, NULL, 'j' },       { "seeds", required_argument, NULL, 'n' },
                 { "seed", required_argument, NULL, 's' }, { "workload", required_argument, NULL, 'w' },
-                { "tool", required_argument, NULL, 't' }, {},
+                { "tool", required_argument, NULL, 't' }, { "budget", required_argument, NULL, 'b' }, {},
         };
 
         *ret = (Choice) { .first_seed = 1, .n_seeds = 3 };
@@ -384,6 +389,9 @@ static int parse_options(int argc, char **argv, Choice *ret) {
                         break;
                 case 't':
                         ret->tool = optarg;
+                        break;
+                case 'b':
+                        budget = (uint32_t) CLAMP(strtoull(optarg, NULL, 10), UINT64_C(1), UINT64_C(1000000));
                         break;
                 default:
                         return -EINVAL;

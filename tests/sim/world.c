@@ -133,8 +133,15 @@ static nsec_t middle(const Snapshot *snapshot) {
         return snapshot->time - snapshot->window / 2 - WORLD_START;
 }
 
-uint64_t world_truth(const World *world, const Snapshot *snapshot) {
-        return sim_source_truth(world->source, middle(snapshot));
+#define TRUTH_MOMENTS 20
+
+double world_truth(const World *world, const Snapshot *snapshot) {
+        double sum = 0;
+
+        for (unsigned i = 0; i < TRUTH_MOMENTS; i++)
+                sum += (double) sim_source_truth(world->source, snapshot->time - WORLD_START - snapshot->window +
+                                                                        snapshot->window * (2 * i + 1) / (2 * TRUTH_MOMENTS));
+        return sum / TRUTH_MOMENTS;
 }
 
 static bool is_called_hot(const Snapshot *snapshot, const SnapshotRegion *region, double theta) {
@@ -176,7 +183,7 @@ static Score score_at(const World *world, const Snapshot *snapshot, double theta
         }
 
         if (!world->is_mapped)
-                truth = (double) sim_source_truth(world->source, at); /* exactly */
+                truth = world_truth(world, snapshot); /* exactly, and over all of the window */
         score.precision = called > 0 ? both / called : 1;
         score.recall = hot > 0 ? both / hot : 1;
         if (score.precision + score.recall > 0)
@@ -186,7 +193,10 @@ static Score score_at(const World *world, const Snapshot *snapshot, double theta
 }
 
 Score world_score(const World *world, const Snapshot *snapshot, double theta) {
-        return score_at(world, snapshot, theta, middle(snapshot));
+        /* averages that end where rates change speak of when the last samples were taken, counts of the window's middle */
+        nsec_t last = snapshot->time - WORLD_START - snapshot->sample;
+
+        return score_at(world, snapshot, theta, snapshot->by_average ? last : middle(snapshot));
 }
 
 Score world_score_at_end(const World *world, const Snapshot *snapshot, double theta) {

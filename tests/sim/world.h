@@ -39,8 +39,8 @@ void world_run(World *world, nsec_t duration);
 /* The time since the world began. */
 nsec_t world_age(const World *world);
 
-/* What would truly be found accessed in the middle of the snapshot's window, in bytes. */
-uint64_t world_truth(const World *world, const Snapshot *snapshot);
+/* What would truly be found accessed, in bytes: on average over the snapshot's window. */
+double world_truth(const World *world, const Snapshot *snapshot);
 
 /* How well the regions' rates separate hot (true share >= theta) from the rest, by bytes. A region is
  * called hot where its rate is >= theta: its moving average's under a policy that rests on that, else its window's. */
@@ -51,7 +51,8 @@ typedef struct Score {
         double wss_error; /* |estimate - truth| / truth */
 } Score;
 
-/* Against the truth in the middle of the snapshot's window, or at its end. */
+/* Against the truth at the moment that the regions speak of, the middle of the window, or the beginning of its last
+ * interval where they rest on averages that end where rates change; or at its end. The working set is compared with its mean over the window. */
 Score world_score(const World *world, const Snapshot *snapshot, double theta);
 Score world_score_at_end(const World *world, const Snapshot *snapshot, double theta);
 

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where the samples of the policy `directed` go. The budget is divided, in this order: searches; a sample per interval
+ * for what is known to be accessed and too small to get one otherwise; and exploration, evenly over all bytes, which
+ * always keeps a share.
+ *
+ * Exploration walks through the memory by the golden ratio (a Weyl sequence): any N steps in a row leave no gap of more
+ * than about 2 / N of the whole, so that everything of that size has been asked once by then, where N random places
+ * leave out 14 % of it. It goes on at the full rate until it has found nothing new for long, then at a floor rate. */
+#include "monitor/draw.h"
+
+#include <errno.h>
+
+#include "monitor/merge.h"
+#include "monitor/search.h"
+
+#define BUDGET_DEFAULT 2600 /* samples per second */
+
+/* Shares of the budget. */
+#define SEARCH_SHARE 0.75 /* at most, of a tick */
+#define KNOWN_SHARE 0.25  /* at most */
+#define EXPLORE_SHARE 0.1 /* at least, whatever there is to search and to know */
+#define FLOOR_SHARE 0.1   /* explored when nothing new is to be expected */
+
+/* Samples without anything new after which the floor is reached: the first for what is accessed, whose parts may
+ * differ, the second for what is idle. Hot memory that is one part in 10,000 of the whole has been met by then, at a
+ * rate of 30 %, with a probability of 83 % (1 - 0.7^5); one part in 3,000 with 99.8 %. */
+#define QUIET_KNOWN 5000
+#define QUIET_IDLE 50000
+
+#define KNOWN_PARTS 64    /* what is a smaller part of what is accessed is asked less often */
+#define WISH_MAX 16.0     /* samples a tick for what is accessed at 50 %, until its rate is known */
+
+typedef struct Shares {
+        size_t searches; /* probes in this tick */
+        double worth;    /* of a search, below which it has to wait */
+        size_t explore;  /* samples over all bytes */
+        double known;    /* share of its wish that a small known region gets */
+        double expected; /* samples per byte that exploration brings */
+        double part;     /* bytes: a known region that is smaller gets less */
+        double least;    /* … but so many samples a tick */
+} Shares;
+
+static double target_share(const AdaptContext *context, const Target *target) {
+        uint64_t total = 0;
+
+        for (size_t i = 0; i < context->n_targets; i++)
+                if (context->targets[i]->state == TARGET_RUNNING)
+                        total += region_list_bytes(&context->targets[i]->list);
+        return total > 0 ? (double) region_list_bytes(&target->list) / (double) total : 0;
+}
+
+double draw_budget(const AdaptContext *context, const Target *target) {
+        uint32_t rate = context->attrs->samples_per_sec > 0 ? context->attrs->samples_per_sec : BUDGET_DEFAULT;
+
+        return (double) rate * (double) context->attrs->sample / (double) NSEC_PER_SEC * target_share(context, target);
+}
+
+/* How many samples a region lacks in a tick: what is accessed, or new, is to have one, and more as long as its rate is
+ * uncertain, most where the variance p (1 - p) is highest. What is a small part of all that is accessed gets less. */
+static double lacks(const Region *region, const Shares *shares) {
+        double wish = 1;
+
+        if (region->need > 0 || (region_is_idle(region) && region->weight >= 1) || region_is_bare(region))
+                return 0;
+        if (region->weight < SEARCH_WEIGHT_KEPT)
+                wish += WISH_MAX * 4 * region->rate * (1 - region->rate);
+        if (region->weight >= 1 && (double) region_size(region) < shares->part)
+                wish = MAX(wish * (double) region_size(region) / shares->part, shares->least);
+        return MAX(wish - shares->expected * (double) region_size(region), 0.0);
+}
+
+static int compare_worth(const void *a, const void *b) {
+        const SearchWorth *x = a, *y = b;
+
+        return (x->worth < y->worth) - (x->worth > y->worth);
+}
+
+/* Where not all searches can go on at once, those do whose probes decide about the most bytes. */
+static int limit_searches(const Target *target, Shares *shares) {
+        _cleanup_free_ SearchWorth *list = malloc(MAX(target->list.n, (size_t) 1) * sizeof(*list));
+        size_t n = 0, probes = 0;
+
+        if (!list)
+                return -ENOMEM;
+        for (size_t i = 0; i < target->list.n; i++)
+                if (target->list.regions[i].need > 0)
+                        list[n++] = search_worth(&target->list, i);
+        qsort(list, n, sizeof(*list), compare_worth);
+        for (size_t i = 0; i < n && probes < shares->searches; i++) {
+                probes += list[i].probes;
+                shares->worth = list[i].worth;
+        }
+        return 0;
+}
+
+static size_t round_by_chance(Rng *rng, double x) {
+        return (size_t) (x + rng_unit(rng));
+}
+
+static int divide(const AdaptContext *context, const Target *target, Shares *ret) {
+        SearchState *d = context->state;
+        double budget = draw_budget(context, target), wanted = 0, idle = 0, accessed = 0, lacking = 0;
+        double bytes = (double) region_list_bytes(&target->list), searches, known, explore;
+
+        for (size_t i = 0; i < target->list.n; i++) {
+                const Region *region = &target->list.regions[i];
+
+                wanted += region->need > 0 ? (double) search_next_probes(region) : 0;
+                accessed += region->rate * (double) region_size(region);
+                if (region->need == 0 && region_is_idle(region))
+                        idle += (double) region_size(region);
+        }
+        searches = MIN(wanted, budget * SEARCH_SHARE);
+        explore = budget - searches;
+        if (d->quiet > QUIET_KNOWN + QUIET_IDLE * idle / bytes)
+                explore = MIN(explore, budget * FLOOR_SHARE);
+
+        *ret = (Shares) {
+                .expected = explore / bytes,
+                .part = accessed / KNOWN_PARTS,
+                .least = (double) context->attrs->sample / (double) context->attrs->aggregate,
+        };
+        for (size_t i = 0; i < target->list.n; i++)
+                lacking += lacks(&target->list.regions[i], ret);
+        known = MIN(lacking, MIN(budget * KNOWN_SHARE, budget - searches - budget * EXPLORE_SHARE));
+        explore = MIN(explore, budget - searches - known);
+
+        d->quiet += explore;
+        d->expected = budget / bytes;
+        ret->searches = round_by_chance(context->rng, searches);
+        ret->explore = round_by_chance(context->rng, explore);
+        ret->expected = explore / bytes;
+        ret->known = lacking > 0 ? known / lacking : 0;
+        return wanted > searches ? limit_searches(target, ret) : 0;
+}
+
+static int compare_samples(const void *a, const void *b) {
+        uint64_t x = ((const Sample *) a)->addr, y = ((const Sample *) b)->addr;
+
+        return (x > y) - (x < y);
+}
+
+#define GOLDEN UINT64_C(0x9e3779b97f4a7c15) /* 2^64 / golden ratio */
+
+static uint64_t scale(uint64_t x, uint64_t range) {
+        return (uint64_t) (((unsigned __int128) x * range) >> 64);
+}
+
+/* The next n places of the walk, as offsets into all regions laid end to end, turned into addresses. */
+static void draw_exploration(const AdaptContext *context, Target *target, size_t n) {
+        uint64_t bytes = region_list_bytes(&target->list), before = 0, block = SAMPLE_BLOCK * PAGE_SIZE_MIN;
+        size_t kept = 0;
+
+        target->n_samples = 0;
+        if (n == 0)
+                return;
+        for (size_t k = 0; k < n; k++)
+                target->samples[k].addr = scale(target->walk += GOLDEN, bytes);
+        qsort(target->samples, n, sizeof(*target->samples), compare_samples);
+
+        for (size_t i = 0, k = 0; k < n; k++) {
+                uint64_t offset = target->samples[k].addr, at;
+                const Region *region;
+                Region part;
+
+                for (; offset - before >= region_size(&target->list.regions[i]); i++)
+                        before += region_size(&target->list.regions[i]);
+                region = &target->list.regions[i];
+                if (region->need > 0)
+                        continue;
+                at = (region->start + offset - before) / block * block;
+                part = (Region) { .start = MAX(at, region->start), .end = MIN(at + block, region->end) };
+                target->samples[kept++] = (Sample) {
+                        .addr = adapt_sample_page(context, &part),
+                        .region = (uint32_t) i,
+                };
+        }
+        target->n_samples = kept;
+}
+
+/* n pages of what is under search, one from each of n equal parts. */
+static void draw_probes(const AdaptContext *context, Target *target, size_t i, size_t n) {
+        uint64_t start, end, pages;
+
+        search_slice(&target->list.regions[i], &start, &end);
+        pages = (end - start) / PAGE_SIZE_MIN;
+        n = MIN(n, (size_t) pages);
+        for (size_t k = 0; k < n; k++) {
+                uint64_t first = pages / n * k + pages % n * k / n;
+                uint64_t last = pages / n * (k + 1) + pages % n * (k + 1) / n;
+
+                target->samples[target->n_samples++] = (Sample) {
+                        .addr = start + (first + rng_below(context->rng, last - first)) * PAGE_SIZE_MIN,
+                        .region = (uint32_t) i,
+                };
+        }
+}
+
+static int draw_region(const AdaptContext *context, Target *target, size_t i, Shares *shares) {
+        const Region *region = &target->list.regions[i];
+        size_t n;
+        int r;
+
+        if (region->need > 0 && search_worth(&target->list, i).worth < shares->worth) {
+                n = 0;
+        } else if (region->need > 0) {
+                n = MIN(search_next_probes(region), shares->searches);
+                shares->searches -= n;
+        } else {
+                n = round_by_chance(context->rng, shares->known * lacks(region, shares));
+        }
+        r = target_reserve_samples(target, target->n_samples + n);
+        if (r < 0)
+                return r;
+        if (region->need > 0)
+                draw_probes(context, target, i, n);
+        for (size_t k = 0; k < n && region->need == 0; k++)
+                target->samples[target->n_samples++] = (Sample) {
+                        .addr = adapt_sample_page(context, region),
+                        .region = (uint32_t) i,
+                };
+        return 0;
+}
+
+/* In address order, each page once. */
+static void sort_samples(Target *target) {
+        size_t kept = 0;
+
+        if (target->n_samples == 0)
+                return;
+        qsort(target->samples, target->n_samples, sizeof(*target->samples), compare_samples);
+        for (size_t k = 0; k < target->n_samples; k++)
+                if (kept == 0 || target->samples[kept - 1].addr != target->samples[k].addr)
+                        target->samples[kept++] = target->samples[k];
+        target->n_samples = kept;
+}
+
+int draw_samples(AdaptContext *context, Target *target) {
+        Shares shares;
+        int r;
+
+        if (context->granularity == GRANULARITY_MAPPING)
+                return merge_draw_mappings(target);
+
+        r = divide(context, target, &shares);
+        if (r == 0)
+                r = target_reserve_samples(target, shares.explore);
+        if (r < 0)
+                return r;
+        draw_exploration(context, target, shares.explore);
+        for (size_t i = 0; i < target->list.n; i++) {
+                r = draw_region(context, target, i, &shares);
+                if (r < 0)
+                        return r;
+        }
+        sort_samples(target);
+        return 0;
+}
