@@ -19,7 +19,7 @@ struct Engine {
         Acting *acting;
         History *history;
         uint64_t last_sequence;
-        nsec_t next_command_scan;
+        nsec_t last_follow;
         Pace pace;
         Lateness lateness;
         sd_event_source *step_timer;
@@ -50,7 +50,11 @@ void engine_drop_ended(Engine *engine);
 /* After an exec the command is another one. */
 void engine_refresh_names(Engine *engine);
 
-void engine_on_exit_of(void *userdata, uint64_t target); /* (follow_exit_t) */
+/* Says what it waits for, if it does. */
+void engine_say_waiting(Engine *engine);
+
+/* Knows what is to be followed. 0 or -errno. */
+int engine_start_following(Engine *engine);
 int engine_on_follow(sd_event_source *s, uint64_t usec, void *userdata); /* (sd_event_time_handler_t) */
 
 /* As engine_set_schemes(), for the first time. */

@@ -11,6 +11,10 @@
 /* A map that is read in vain every second costs little; a child that is noticed late is lost. */
 #define FOLLOW_INTERVAL NSEC_PER_SEC
 
+/* After news, others may be on their way; and news by the hundred are not looked into one by one. */
+#define FOLLOW_SOON (10 * NSEC_PER_MSEC)
+#define FOLLOW_LEAST (100 * NSEC_PER_MSEC)
+
 /* Without targets the loop rests; with the first one it goes on. */
 static void wake(Engine *e) {
         if (!e->step_timer || monitor_n_targets(e->monitor) != 1)
@@ -19,12 +23,18 @@ static void wake(Engine *e) {
         (void) sd_event_source_set_enabled(e->step_timer, SD_EVENT_ONESHOT);
 }
 
-/* Children come and go by the thousand: that is no news. */
+/* Children, and processes of whole cgroups and users, come and go by the thousand: that is no news. */
 static void tell_target(const Engine *e, EventKind kind, bool news, const char *command, pid_t pid) {
-        const char *before = kind == EVENT_TARGET_FOUND    ? "watching "
-                             : kind == EVENT_TARGET_DENIED ? "may not look at "
-                                                           : "";
-        const char *after = kind == EVENT_TARGET_FOUND ? "" : kind == EVENT_TARGET_DENIED ? " any more" : " has ended";
+        static const struct {
+                const char *before;
+                const char *after;
+        } words[] = {
+                [EVENT_TARGET_FOUND] = { "watching ", "" },
+                [EVENT_TARGET_ENDED] = { "", " has ended" },
+                [EVENT_TARGET_DENIED] = { "may not look at ", " any more" },
+                [EVENT_TARGET_LEFT] = { "", " is not what is to be watched any more" },
+        };
+        const char *before = words[kind].before, *after = words[kind].after;
         const Event event = { .kind = kind, .monitor = e->config.name, .pid = pid };
 
         if (news)
@@ -34,7 +44,7 @@ static void tell_target(const Engine *e, EventKind kind, bool news, const char *
 }
 
 /* A process becomes a target (follow_add_t). */
-static int add_target(void *userdata, const PidRef *ref, const ProcStat *stat, bool named, uint64_t *ret_target) {
+static int add_target(void *userdata, const PidRef *ref, const ProcStat *stat, bool news, uint64_t *ret_target) {
         Engine *e = userdata;
         Space *space;
         int r;
@@ -53,7 +63,7 @@ static int add_target(void *userdata, const PidRef *ref, const ProcStat *stat, b
                 return r;
 
         wake(e);
-        tell_target(e, EVENT_TARGET_FOUND, named, stat->comm, ref->pid);
+        tell_target(e, EVENT_TARGET_FOUND, news, stat->comm, ref->pid);
         return 0;
 }
 
@@ -63,11 +73,31 @@ static void tell_ended(Engine *e, const Target *target) {
         if (target->state == TARGET_DENIED)
                 tell_target(e, EVENT_TARGET_DENIED, true, target->command, target->pid);
         else
-                tell_target(e, EVENT_TARGET_ENDED, followed && followed->named, target->command, target->pid);
+                tell_target(e, target->state == TARGET_LEFT ? EVENT_TARGET_LEFT : EVENT_TARGET_ENDED,
+                            followed && followed->news, target->command, target->pid);
 }
 
-void engine_on_exit_of(void *userdata, uint64_t target) {
-        (void) monitor_end_target(((Engine *) userdata)->monitor, target);
+static void end_target(void *userdata, uint64_t target, FollowEnd how) {
+        (void) monitor_end_target(((Engine *) userdata)->monitor, target,
+                                  how == FOLLOW_LEFT ? TARGET_LEFT : TARGET_ENDED);
+}
+
+/* The next scan comes soon, but not sooner after the last one than is decent. */
+static void hurry(void *userdata) {
+        Engine *e = userdata;
+        nsec_t at = MAX(clock_nsec(CLOCK_MONOTONIC) + FOLLOW_SOON, e->last_follow + FOLLOW_LEAST);
+        uint64_t set;
+
+        if (!e->follow_timer || sd_event_source_get_time(e->follow_timer, &set) < 0 || set <= at / NSEC_PER_USEC)
+                return;
+        (void) sd_event_source_set_time(e->follow_timer, at / NSEC_PER_USEC);
+}
+
+int engine_start_following(Engine *e) {
+        const FollowEvents events = { .add = add_target, .end = end_target, .wake = hurry, .userdata = e };
+
+        return follower_init(&e->follower, e->host.roots, e->config.targets, e->config.n_targets, &events,
+                             e->host.event);
 }
 
 void engine_drop_ended(Engine *e) {
@@ -83,12 +113,26 @@ void engine_drop_ended(Engine *e) {
 
         if (monitor_n_targets(e->monitor) > 0 || e->chosen.kind == SOURCE_SIM || monitor_config_is_physical(&e->config))
                 return;
-        if (!follower_wants_commands(&e->follower))
+        if (!follower_can_grow(&e->follower)) {
                 engine_finish(e, ENGINE_ENDED, "all targets have ended");
-        else if (e->state == ENGINE_RUNNING) {
+        } else if (e->state == ENGINE_RUNNING) {
                 e->state = ENGINE_WAITING;
-                engine_set_message(e, "no process of that name runs");
+                engine_say_waiting(e);
         }
+}
+
+void engine_say_waiting(Engine *e) {
+        _cleanup_free_ char *text = NULL;
+
+        if (e->state != ENGINE_WAITING)
+                return;
+        if (monitor_n_targets(e->monitor) > 0) {
+                engine_set_message(e, "the first aggregation is not over yet");
+                return;
+        }
+        text = follower_waits_for(&e->follower);
+        if (!text || !e->message || !streq(text, e->message))
+                engine_set_message(e, text);
 }
 
 void engine_refresh_names(Engine *e) {
@@ -105,16 +149,20 @@ void engine_refresh_names(Engine *e) {
         }
 }
 
-static int scan(Engine *e, nsec_t now) {
-        int r = 0;
+/* Those that are much smaller than what was asked for are let go: half of it, so that one near to the limit does not
+ * come and go. */
+static void drop_small(Engine *e) {
+        for (size_t i = 0; i < monitor_n_targets(e->monitor); i++) {
+                const Target *target = monitor_target(e->monitor, i);
+                Followed *followed = follower_find(&e->follower, target->id);
+                uint64_t least;
 
-        if (now >= e->next_command_scan) {
-                e->next_command_scan = now + e->config.attrs.update;
-                r = follower_scan_commands(&e->follower, add_target, e);
+                if (!followed || followed->over || !followed->named || followed->spec >= e->config.n_targets)
+                        continue;
+                least = e->config.targets[followed->spec].min_rss;
+                if (least > 0 && target->size.resident > 0 && target->size.resident < least / 2)
+                        follower_leave(&e->follower, target->id);
         }
-        if (r >= 0)
-                r = follower_scan_children(&e->follower, add_target, e);
-        return r;
 }
 
 int engine_on_follow(sd_event_source *s, uint64_t usec, void *userdata) {
@@ -123,9 +171,12 @@ int engine_on_follow(sd_event_source *s, uint64_t usec, void *userdata) {
         int r;
 
         (void) usec;
-        r = scan(e, now);
+        e->last_follow = now;
+        drop_small(e);
+        r = follower_scan(&e->follower, now, e->config.attrs.update);
         if (r < 0)
                 log_warning("monitor '%s': cannot look for processes now: %s", e->config.name, error_text(r));
+        engine_say_waiting(e);
 
         r = sd_event_source_set_time(s, (now + FOLLOW_INTERVAL) / NSEC_PER_USEC);
         if (r >= 0)
@@ -167,7 +218,7 @@ static int thread_error(const Engine *e, pid_t pid, char **ret_error) {
 static int add_pid(Engine *e, const TargetConfig *spec, char **ret_error) {
         int pid = (int) spec->pid, r;
 
-        r = follower_add_pid(&e->follower, spec->pid, spec->children, add_target, e);
+        r = follower_add_pid(&e->follower, spec->pid);
         switch (r) {
         case PIDREF_E_GONE: /* the same number as OPS_E_GONE */
                 return error_setf(ret_error, ENGINE_E_TARGET, "there is no process %d", pid);

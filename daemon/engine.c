@@ -233,9 +233,9 @@ static int start(Engine *e, char **ret_error) {
         if (r < 0)
                 return r;
 
-        follower_init(&e->follower, e->host.roots, e->config.targets, e->config.n_targets);
-        follower_watch_exits(&e->follower, e->host.event, engine_on_exit_of, e);
-        r = engine_start_acting(e, ret_error);
+        r = engine_start_following(e);
+        if (r == 0)
+                r = engine_start_acting(e, ret_error);
         if (r == 0)
                 r = engine_add_targets(e, ret_error);
         if (r != 0)
@@ -273,8 +273,7 @@ int engine_new(const EngineHost *host, const MonitorConfig *config, const Engine
                 return r;
         }
 
-        engine_set_message(e, monitor_n_targets(e->monitor) > 0 ? "the first aggregation is not over yet"
-                                                         : "no process of that name runs");
+        engine_say_waiting(e);
         event_report(&(Event) { .kind = EVENT_MONITOR_STARTED, .monitor = e->config.name }, "source %s, %s",
                      e->source->ops->name, e->chosen.reason);
         for (char **warning = e->chosen.warnings; warning && *warning; warning++)

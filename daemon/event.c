@@ -26,6 +26,7 @@ static const struct {
         [EVENT_TARGET_FOUND] = { "target_found", LOG_INFO, "df6c020c54164e95a14d3bfdc73443a7" },
         [EVENT_TARGET_ENDED] = { "target_ended", LOG_INFO, "ff8e3d2d5ef3453c98d0a92e0c8c1a17" },
         [EVENT_TARGET_DENIED] = { "target_denied", LOG_WARNING, "fc42a4b102524ab4ab6cb812b7de8235" },
+        [EVENT_TARGET_LEFT] = { "target_left", LOG_INFO, "4333308ce2bc4a15a46627f5adf580a0" },
         [EVENT_SCHEME_ACTIVATED] = { "scheme_activated", LOG_INFO, "05097b3854f74115ad0d8825e3787980" },
         [EVENT_SCHEME_DEACTIVATED] = { "scheme_deactivated", LOG_INFO, "2ce7846584ad4d3e97bd0733c583d05c" },
         [EVENT_SCHEME_ACTED] = { "scheme_acted", LOG_DEBUG, "5e1b8579be4249d89d4b506f242b71c6" },

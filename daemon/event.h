@@ -24,6 +24,7 @@ typedef enum EventKind {
         EVENT_TARGET_FOUND,
         EVENT_TARGET_ENDED,
         EVENT_TARGET_DENIED,   /* it may not be looked at any more */
+        EVENT_TARGET_LEFT,     /* it lives, but is not what is to be watched any more */
         EVENT_SCHEME_ACTIVATED,   /* by its watermarks */
         EVENT_SCHEME_DEACTIVATED, /* by its watermarks */
         EVENT_SCHEME_ACTED,    /* plans were carried out; several in a short time are told together */

@@ -1,50 +1,112 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Following processes. */
-#include "follow.h"
-
-#include <ctype.h>
-#include <dirent.h>
+/* Following processes: the list of those that are, and how one gets on it and off. */
 #include <errno.h>
-#include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/parse.h"
+#include "follow-internal.h"
 
-static void closedirp(DIR **dir) {
-        if (*dir)
-                (void) closedir(*dir);
+/* ---- Specs ---- */
+
+static uid_t find_user(const char *user) {
+        char buffer[16384];
+        struct passwd entry, *found = NULL;
+        uint64_t uid;
+
+        if (parse_u64(user, &uid) == 0 && uid < UID_NONE)
+                return (uid_t) uid;
+        if (getpwnam_r(user, &entry, buffer, sizeof(buffer), &found) != 0 || !found)
+                return UID_NONE;
+        return found->pw_uid;
 }
 
-void follower_init(Follower *f, const RootFds *roots, const TargetConfig *specs, size_t n_specs) {
-        *f = (Follower) { .roots = roots, .specs = specs, .n_specs = n_specs };
-}
-
-void follower_watch_exits(Follower *f, sd_event *event, follow_exit_t on_exit, void *userdata) {
-        f->event = event;
-        f->on_exit = on_exit;
-        f->userdata = userdata;
+int follower_init(Follower *f, const RootFds *roots, const TargetConfig *targets, size_t n,
+                  const FollowEvents *events, sd_event *event) {
+        *f = (Follower) { .roots = roots, .events = *events, .event = event, .cgroups = { .inotify = -1 } };
+        f->specs = calloc(MAX(n, (size_t) 1), sizeof(*f->specs));
+        if (!f->specs)
+                return -ENOMEM;
+        for (; f->n_specs < n; f->n_specs++)
+                f->specs[f->n_specs] = (FollowSpec) {
+                        .config = &targets[f->n_specs],
+                        .uid = targets[f->n_specs].user ? find_user(targets[f->n_specs].user) : UID_NONE,
+                };
+        return follow_start_cgroups(f);
 }
 
 static void followed_deinit(Followed *followed) {
         sd_event_source_disable_unref(followed->exit);
         pidref_close(&followed->ref);
+        free(followed->cgroup);
 }
 
 void follower_deinit(Follower *f) {
         for (size_t i = 0; i < f->n_followed; i++)
                 followed_deinit(&f->followed[i]);
         free(f->followed);
+        free(f->by_pid);
+        free(f->specs);
+        sd_event_source_disable_unref(f->inotify);
+        if (f->has_cgroups)
+                cgroup_watch_deinit(&f->cgroups);
+        pid_list_deinit(&f->procs);
         *f = (Follower) {};
 }
 
-static bool is_followed(const Follower *f, pid_t pid, uint64_t start_time) {
-        for (size_t i = 0; i < f->n_followed; i++)
-                if (f->followed[i].ref.pid == pid && f->followed[i].ref.start_time == start_time)
+bool follower_can_grow(const Follower *f) {
+        for (size_t i = 0; i < f->n_specs; i++)
+                if (f->specs[i].config->pid == 0)
                         return true;
         return false;
 }
 
-static int reserve_followed(Follower *f) {
+/* ---- The list ---- */
+
+/* Where the pid is, or would be. */
+static size_t place_of_pid(const Follower *f, pid_t pid) {
+        size_t low = 0, high = f->n_by_pid;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (f->by_pid[middle].pid < pid)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
+}
+
+Followed *follower_find(Follower *f, uint64_t target) {
+        size_t low = 0, high = f->n_followed;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (f->followed[middle].target < target)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low < f->n_followed && f->followed[low].target == target ? &f->followed[low] : NULL;
+}
+
+Followed *follow_by_pid(Follower *f, pid_t pid) {
+        size_t i = place_of_pid(f, pid);
+
+        return i < f->n_by_pid && f->by_pid[i].pid == pid ? follower_find(f, f->by_pid[i].target) : NULL;
+}
+
+bool follow_knows(Follower *f, pid_t pid, uint64_t start_time) {
+        const Followed *followed = follow_by_pid(f, pid);
+
+        return followed && followed->ref.start_time == start_time;
+}
+
+static int reserve(Follower *f) {
+        struct FollowedPid *by_pid;
         Followed *followed;
         size_t n;
 
@@ -55,10 +117,60 @@ static int reserve_followed(Follower *f) {
         followed = reallocarray(f->followed, n, sizeof(*followed));
         if (!followed)
                 return -ENOMEM;
-
         f->followed = followed;
+        by_pid = reallocarray(f->by_pid, n, sizeof(*by_pid));
+        if (!by_pid)
+                return -ENOMEM;
+        f->by_pid = by_pid;
         f->allocated = n;
         return 0;
+}
+
+static void index_pid(Follower *f, const Followed *followed) {
+        size_t i = place_of_pid(f, followed->ref.pid);
+
+        memmove(&f->by_pid[i + 1], &f->by_pid[i], (f->n_by_pid - i) * sizeof(*f->by_pid));
+        f->by_pid[i] = (struct FollowedPid) { followed->ref.pid, followed->target };
+        f->n_by_pid++;
+}
+
+/* From now on its pid may be another's. */
+static void put_aside(Follower *f, Followed *followed) {
+        size_t i = place_of_pid(f, followed->ref.pid);
+
+        if (followed->over)
+                return;
+        assert(i < f->n_by_pid && f->by_pid[i].target == followed->target);
+        memmove(&f->by_pid[i], &f->by_pid[i + 1], (f->n_by_pid - i - 1) * sizeof(*f->by_pid));
+        f->n_by_pid--;
+        followed->over = true;
+}
+
+void follower_forget(Follower *f, uint64_t target) {
+        Followed *followed = follower_find(f, target);
+        size_t i;
+
+        if (!followed)
+                return;
+        put_aside(f, followed);
+        followed_deinit(followed);
+        i = (size_t) (followed - f->followed);
+        memmove(followed, followed + 1, (f->n_followed - i - 1) * sizeof(*followed));
+        f->n_followed--;
+}
+
+void follow_leave(Follower *f, Followed *followed) {
+        uint64_t target = followed->target;
+
+        put_aside(f, followed);
+        f->events.end(f->events.userdata, target, FOLLOW_LEFT);
+}
+
+void follower_leave(Follower *f, uint64_t target) {
+        Followed *followed = follower_find(f, target);
+
+        if (followed && !followed->over)
+                follow_leave(f, followed);
 }
 
 static int on_pidfd(sd_event_source *s, int fd, uint32_t events, void *userdata) {
@@ -68,7 +180,11 @@ static int on_pidfd(sd_event_source *s, int fd, uint32_t events, void *userdata)
         (void) sd_event_source_set_enabled(s, SD_EVENT_OFF);
         for (size_t i = 0; i < f->n_followed; i++)
                 if (f->followed[i].ref.fd == fd) {
-                        f->on_exit(f->userdata, f->followed[i].target);
+                        bool over = f->followed[i].over;
+
+                        put_aside(f, &f->followed[i]);
+                        if (!over)
+                                f->events.end(f->events.userdata, f->followed[i].target, FOLLOW_EXITED);
                         break;
                 }
         return 0;
@@ -84,234 +200,140 @@ static void watch_exit(Follower *f, Followed *followed) {
         (void) sd_event_source_set_priority(followed->exit, SD_EVENT_PRIORITY_IMPORTANT);
 }
 
-/* Offers a process, to be followed like `as`; forgets about it where it has gone meanwhile or is another one by
- * now. */
-static int offer(Follower *f, const ProcStat *stat, const Followed *as, follow_add_t add, void *userdata) {
+/* ---- Offers ---- */
+
+bool follow_is_fatal(int r) {
+        return r == -ENOMEM || r == -EMFILE || r == -ENFILE;
+}
+
+/* What is told of it beside what the monitor knows; nothing of that is worth losing it for. */
+static void describe(Follower *f, Followed *followed, const char *cgroup) {
+        followed->cgroup = cgroup ? strdup(cgroup) : NULL;
+        if (!cgroup)
+                (void) proc_cgroup_read(f->roots, followed->ref.pid, &followed->cgroup);
+        followed->uid = UID_NONE;
+        (void) proc_uid_read(f->roots, followed->ref.pid, &followed->uid);
+}
+
+static bool is_news(const Follower *f, const Followed *as) {
+        const TargetConfig *spec = as->spec < f->n_specs ? f->specs[as->spec].config : NULL;
+
+        return as->named && (!spec || spec->pid != 0 || spec->command);
+}
+
+int follow_offer(Follower *f, const ProcStat *stat, const Followed *as, const char *cgroup) {
+        Followed *followed, *before = follow_by_pid(f, stat->pid);
         PidRef ref;
         uint64_t target;
         int r;
 
-        r = reserve_followed(f);
+        r = reserve(f);
         if (r < 0)
                 return r;
         r = pidref_open(&ref, f->roots, stat->pid);
         if (r != 0)
                 return r;
+        if (ref.start_time != stat->start_time) {
+                pidref_close(&ref);
+                return PIDREF_E_GONE;
+        }
+        if (before) {
+                /* another one has its pid, and nothing told: this kernel has no pidfds */
+                target = before->target;
+                put_aside(f, before);
+                f->events.end(f->events.userdata, target, FOLLOW_EXITED);
+        }
 
-        r = ref.start_time == stat->start_time ? add(userdata, &ref, stat, as->named, &target) : PIDREF_E_GONE;
+        r = f->events.add(f->events.userdata, &ref, stat, is_news(f, as), &target);
         if (r != 0) {
                 pidref_close(&ref);
                 return r;
         }
 
-        f->followed[f->n_followed++] = (Followed) {
+        assert(f->n_followed == 0 || f->followed[f->n_followed - 1].target < target);
+        followed = &f->followed[f->n_followed++];
+        *followed = (Followed) {
                 .ref = ref,
                 .target = target,
                 .address_space = 1,
                 .children = as->children,
                 .named = as->named,
+                .news = is_news(f, as),
                 .spec = as->spec,
+                .owner = stat->owner,
+                .since = clock_nsec(CLOCK_MONOTONIC),
+                .pass = f->pass,
         };
-        watch_exit(f, &f->followed[f->n_followed - 1]);
+        describe(f, followed, cgroup);
+        index_pid(f, followed);
+        watch_exit(f, followed);
         return 0;
 }
 
 static uint32_t spec_for_pid(const Follower *f, pid_t pid) {
         size_t i = 0;
 
-        while (i < f->n_specs && f->specs[i].pid != pid)
+        while (i < f->n_specs && f->specs[i].config->pid != pid)
                 i++;
         return (uint32_t) i;
 }
 
-int follower_add_pid(Follower *f, pid_t pid, bool children, follow_add_t add, void *userdata) {
-        Followed as = { .children = children, .named = true, .spec = spec_for_pid(f, pid) };
+int follower_add_pid(Follower *f, pid_t pid) {
+        Followed as = { .named = true, .spec = spec_for_pid(f, pid) };
         ProcStat stat;
         int r;
 
+        as.children = as.spec < f->n_specs && f->specs[as.spec].config->children;
         r = proc_stat_read(f->roots, pid, &stat);
         if (r != 0)
                 return r;
-        if (is_followed(f, pid, stat.start_time))
+        if (follow_knows(f, pid, stat.start_time))
                 return 0;
-        return offer(f, &stat, &as, add, userdata);
+        return follow_offer(f, &stat, &as, NULL);
 }
 
-/* What may be watched of what was read: kernel threads have no memory of their own, zombies none left. */
-static bool is_watchable(const ProcStat *stat) {
-        return !(stat->flags & PROC_STAT_KTHREAD) && stat->state != 'Z' && stat->state != 'X';
-}
+/* ---- Scans ---- */
 
-static const TargetConfig *spec_for_command(const Follower *f, const char *command) {
-        for (size_t i = 0; i < f->n_specs; i++)
-                if (f->specs[i].command && streq(f->specs[i].command, command))
-                        return &f->specs[i];
-        return NULL;
-}
-
-static const Followed *followed_parent(const Follower *f, pid_t ppid) {
-        for (size_t i = 0; i < f->n_followed; i++)
-                if (f->followed[i].ref.pid == ppid && f->followed[i].children)
-                        return &f->followed[i];
-        return NULL;
-}
-
-typedef enum ScanFor {
-        SCAN_COMMANDS,
-        SCAN_CHILDREN,
-} ScanFor;
-
-static bool is_wanted(const Follower *f, const ProcStat *stat, ScanFor what, Followed *ret_as) {
-        const TargetConfig *spec;
-        const Followed *parent;
-
-        if (!is_watchable(stat) || is_followed(f, stat->pid, stat->start_time))
-                return false;
-
-        if (what == SCAN_CHILDREN) {
-                parent = followed_parent(f, stat->ppid);
-                *ret_as = (Followed) { .children = true, .spec = parent ? parent->spec : 0 };
-                return parent;
-        }
-
-        spec = spec_for_command(f, stat->comm);
-        if (spec)
-                *ret_as = (Followed) {
-                        .children = spec->children,
-                        .named = true,
-                        .spec = (uint32_t) (spec - f->specs),
-                };
-        return spec;
-}
-
-static int look_at(Follower *f, pid_t pid, ScanFor what, follow_add_t add, void *userdata) {
-        ProcStat stat;
-        Followed as;
+int follower_scan(Follower *f, nsec_t now, nsec_t commands) {
         int r;
 
-        r = proc_stat_read(f->roots, pid, &stat);
-        if (r != 0)
-                return r;
-        if (!is_wanted(f, &stat, what, &as))
-                return 0;
-        return offer(f, &stat, &as, add, userdata);
+        r = follow_scan_cgroups(f, now);
+        if (r >= 0 && now >= f->next_commands) {
+                f->next_commands = now + commands;
+                r = follow_scan_proc(f);
+        }
+        return r < 0 ? r : follow_scan_children(f);
 }
 
-/* Reads the whole of /proc. A process that vanishes under way, or may not be looked at, is passed over;
- * only a lack of memory or of descriptors ends the scan. */
-static int scan_all(Follower *f, ScanFor what, follow_add_t add, void *userdata) {
-        _cleanup_(closedirp) DIR *dir = NULL;
-        struct dirent *entry;
-        int fd, r;
+static bool is_plain_command(const TargetConfig *t) {
+        return t->command && !t->cgroup && !t->unit && !t->user && t->min_rss == 0;
+}
 
-        fd = openat(f->roots->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        dir = fdopendir(fd);
-        if (!dir) {
-                (void) close(fd);
-                return -errno;
-        }
+static const char *spec_waits_for(const Follower *f, const FollowSpec *spec) {
+        if (spec->config->user && spec->uid == UID_NONE)
+                return "there is no such user";
+        if (spec_has_cgroup(spec) && f->no_hierarchy)
+                return "there is no unified hierarchy of cgroups (v2) here";
+        if (spec_has_cgroup(spec) && spec->n_cgroups == 0)
+                return spec->config->unit ? "the unit does not run" : "there is no such cgroup";
+        return "no such process runs";
+}
 
-        while ((entry = readdir(dir))) {
-                pid_t pid;
+char *follower_waits_for(const Follower *f) {
+        char *text = NULL;
 
-                if (parse_pid(entry->d_name, &pid) != 0)
+        for (size_t i = 0; i < f->n_specs; i++) {
+                const FollowSpec *spec = &f->specs[i];
+                _cleanup_free_ char *what = NULL;
+
+                if (spec->config->pid != 0)
                         continue;
-                r = look_at(f, pid, what, add, userdata);
-                if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
-                        return r;
+                if (is_plain_command(spec->config))
+                        return strdup("no process of that name runs");
+                what = target_config_text(spec->config);
+                if (!what || asprintf(&text, "%s: %s", what, spec_waits_for(f, spec)) < 0)
+                        return NULL;
+                return text;
         }
-        return 0;
-}
-
-int follower_scan_commands(Follower *f, follow_add_t add, void *userdata) {
-        return follower_wants_commands(f) ? scan_all(f, SCAN_COMMANDS, add, userdata) : 0;
-}
-
-/* The kernel's list of one thread's children: pids with spaces between. */
-static int scan_children_file(Follower *f, const char *path, follow_add_t add, void *userdata) {
-        _cleanup_(buffer_deinit) Buffer buffer = {};
-        char *state = NULL;
-        int r;
-
-        r = read_whole_at(f->roots->proc, path, 1024 * 1024, &buffer);
-        if (r < 0)
-                return r;
-
-        for (char *word = strtok_r(buffer.data, " \n", &state); word; word = strtok_r(NULL, " \n", &state)) {
-                pid_t pid;
-
-                if (parse_pid(word, &pid) != 0)
-                        continue;
-                r = look_at(f, pid, SCAN_CHILDREN, add, userdata);
-                if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
-                        return r;
-        }
-        return 0;
-}
-
-static int scan_threads(Follower *f, pid_t pid, follow_add_t add, void *userdata) {
-        _cleanup_(closedirp) DIR *dir = NULL;
-        struct dirent *entry;
-        char path[96];
-        int fd, r;
-
-        (void) snprintf(path, sizeof(path), "%d/task", (int) pid);
-        fd = openat(f->roots->proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return 0;
-        dir = fdopendir(fd);
-        if (!dir) {
-                (void) close(fd);
-                return -errno;
-        }
-
-        while ((entry = readdir(dir))) {
-                if (!isdigit((unsigned char) entry->d_name[0]))
-                        continue;
-                (void) snprintf(path, sizeof(path), "%d/task/%.16s/children", (int) pid, entry->d_name);
-                r = scan_children_file(f, path, add, userdata);
-                if (r == -ENOENT)
-                        /* the thread has gone, or no thread of this kernel has the file */
-                        f->full_scans = faccessat(f->roots->proc, "thread-self/children", F_OK, 0) < 0;
-                else if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
-                        return r;
-        }
-        return 0;
-}
-
-int follower_scan_children(Follower *f, follow_add_t add, void *userdata) {
-        int r = 0;
-
-        /* what is found on the way is appended, and looked at in its turn */
-        for (size_t i = 0; i < f->n_followed && !f->full_scans && r >= 0; i++)
-                if (f->followed[i].children)
-                        r = scan_threads(f, f->followed[i].ref.pid, add, userdata);
-        if (r < 0 || !f->full_scans)
-                return r;
-        return scan_all(f, SCAN_CHILDREN, add, userdata);
-}
-
-void follower_forget(Follower *f, uint64_t target) {
-        Followed *followed = follower_find(f, target);
-
-        if (!followed)
-                return;
-        followed_deinit(followed);
-        *followed = f->followed[--f->n_followed];
-}
-
-Followed *follower_find(Follower *f, uint64_t target) {
-        for (size_t i = 0; i < f->n_followed; i++)
-                if (f->followed[i].target == target)
-                        return &f->followed[i];
         return NULL;
-}
-
-bool follower_wants_commands(const Follower *f) {
-        for (size_t i = 0; i < f->n_specs; i++)
-                if (f->specs[i].command)
-                        return true;
-        return false;
 }

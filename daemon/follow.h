@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which processes a monitor watches: those named by pid or command, and the children they fork. */
+/* Which processes a monitor watches: those that entries of its configuration describe, and the children they fork.
+ *
+ * One process is one target of a monitor, whatever number of entries it fits: the first of them in the order of the
+ * file has it. Never a target: kernel threads, zombies, and what may not be looked at. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,6 +12,8 @@
 #include "base/file.h"
 #include "base/pidref.h"
 #include "config/config.h"
+#include "probe/cgroup-watch.h"
+#include "probe/cgroup.h"
 
 /* One process that is followed. */
 typedef struct Followed {
@@ -16,52 +21,94 @@ typedef struct Followed {
         uint64_t target; /* the monitor's id for it */
         uint32_t address_space; /* as last seen, to notice an exec */
         bool children;   /* whether what it forks is followed, too */
-        bool named;      /* by pid or command; otherwise it is the child of one that is followed */
-        uint32_t spec;   /* which entry of the configuration it, or the ancestor that was named, comes from */
+        bool named;      /* by an entry of the configuration; otherwise it is the child of one that is followed */
+        bool news;       /* … that asks for a pid or a command, so that people want to hear of it */
+        bool over;       /* it has ended, or left: it only waits to be forgotten, and its pid may be another's */
+        uint32_t spec;   /* which entry of the configuration it, or the ancestor that was named, is of */
+        uid_t uid;       /* its effective user */
+        uid_t owner;     /* who may see it (ProcStat) */
+        char *cgroup;    /* its path below the hierarchy's root; NULL: not known */
+        nsec_t since;    /* CLOCK_MONOTONIC */
+        uint64_t pass;   /* of the search in cgroups that last found it */
         sd_event_source *exit; /* NULL where the kernel has no pidfds */
 } Followed;
 
-/* A followed process has ended: learned from its pidfd, so at once, and never fooled by a reused pid. */
-typedef void (*follow_exit_t)(void *userdata, uint64_t target);
+/* Why a process is not to be watched any more. */
+typedef enum FollowEnd {
+        FOLLOW_EXITED, /* learned from its pidfd, so at once, and never fooled by a reused pid */
+        FOLLOW_LEFT,   /* it is not what its entry describes any more */
+} FollowEnd;
+
+/* A process becomes a target: takes over ref when it returns 0 and sets *ret_target. `news`: a pid or a command was
+ * asked for, and this is one. Positive: not now (gone, denied …), ref stays the caller's. Negative: fatal. */
+typedef int (*follow_add_t)(void *userdata, const PidRef *ref, const ProcStat *stat, bool news,
+                            uint64_t *ret_target);
+
+/* What a follower tells. */
+typedef struct FollowEvents {
+        follow_add_t add;
+        void (*end)(void *userdata, uint64_t target, FollowEnd how);
+        void (*wake)(void *userdata); /* there may be something new: follower_scan() is worth it now */
+        void *userdata;
+} FollowEvents;
+
+#define UID_NONE ((uid_t) -1)
+
+/* An entry of the configuration, and what came of it. */
+typedef struct FollowSpec {
+        const TargetConfig *config; /* borrowed */
+        uid_t uid; /* of its user; UID_NONE: there is none of that name */
+        size_t n_cgroups; /* that are what it asks for; 0: it waits for one */
+} FollowSpec;
 
 typedef struct Follower {
-        sd_event *event; /* borrowed */
-        follow_exit_t on_exit;
-        void *userdata;
+        sd_event *event; /* borrowed; NULL: nothing is told by itself */
+        FollowEvents events;
         const RootFds *roots; /* borrowed */
-        const TargetConfig *specs; /* borrowed */
+        FollowSpec *specs;
         size_t n_specs;
-        Followed *followed;
+
+        Followed *followed; /* by target */
         size_t n_followed;
         size_t allocated;
+        struct FollowedPid *by_pid; /* of those that are not over, by pid */
+        size_t n_by_pid;
+
+        CgroupWatch cgroups;
+        bool has_cgroups; /* there are such entries, and a hierarchy */
+        bool no_hierarchy;
+        sd_event_source *inotify;
+        PidList procs;
+        uint64_t pass;
+        nsec_t next_look; /* at the whole tree */
+        nsec_t next_commands; /* when /proc is looked through */
+
         bool full_scans; /* this kernel has no /proc/PID/task/TID/children */
 } Follower;
 
-/* Called for every process that shall become a target. Takes over ref when it returns 0 and sets
- * *ret_target. `named`: not found as somebody's child. Positive: not now (gone, denied …), ref stays the
- * caller's. Negative: fatal. */
-typedef int (*follow_add_t)(void *userdata, const PidRef *ref, const ProcStat *stat, bool named,
-                            uint64_t *ret_target);
-
-void follower_init(Follower *follower, const RootFds *roots, const TargetConfig *specs, size_t n_specs);
-
-/* Tells of exits from now on. */
-void follower_watch_exits(Follower *follower, sd_event *event, follow_exit_t on_exit, void *userdata);
-
+/* targets are borrowed. 0 or -errno. */
+int follower_init(Follower *follower, const RootFds *roots, const TargetConfig *targets, size_t n,
+                  const FollowEvents *events, sd_event *event);
 void follower_deinit(Follower *follower);
 
-/* Looks for processes named by command that are not followed yet: reads all of /proc. 0 or -errno. */
-int follower_scan_commands(Follower *follower, follow_add_t add, void *userdata);
-
-/* Looks for children of what is followed. 0 or -errno. */
-int follower_scan_children(Follower *follower, follow_add_t add, void *userdata);
+/* Looks for what is not followed yet, and whether what is followed still fits. `commands`: how often /proc as a whole
+ * is looked through, where entries ask for it. 0 or -errno. */
+int follower_scan(Follower *follower, nsec_t now, nsec_t commands);
 
 /* Follows one process by pid; one that is followed already is followed once. 0, PIDREF_E_GONE, what add
  * returned, or -errno. */
-int follower_add_pid(Follower *follower, pid_t pid, bool children, follow_add_t add, void *userdata);
+int follower_add_pid(Follower *follower, pid_t pid);
 
 /* Forgets the process behind a target. */
 void follower_forget(Follower *follower, uint64_t target);
 
+/* It is not to be watched any more, though it lives: ends as FOLLOW_LEFT. */
+void follower_leave(Follower *follower, uint64_t target);
+
 Followed *follower_find(Follower *follower, uint64_t target);
-bool follower_wants_commands(const Follower *follower);
+
+/* Whether processes may come by themselves. */
+bool follower_can_grow(const Follower *follower);
+
+/* What it waits for, while nothing is followed. Allocated; NULL: nothing to say. */
+char *follower_waits_for(const Follower *follower);

@@ -127,6 +127,19 @@ Engine *manager_find(const Manager *m, const char *name) {
         return NULL;
 }
 
+/* Of a target that is no pid: what it says first. */
+static char *name_of_spec(const TargetConfig *t) {
+        const char *cgroup = t->cgroup ? strrchr(target_cgroup_path(t->cgroup), '/') + 1 : NULL;
+        const char *text = t->command ?: t->unit ?: cgroup && *cgroup ? cgroup : t->user ?: "all";
+        char *name = strndup(text, 60);
+
+        /* what a shell would take for a pattern of file names is no name */
+        for (char *c = name; c && *c; c++)
+                if (strchr("*?[]\\", *c))
+                        *c = '_';
+        return name;
+}
+
 /* "nginx", or "pid-1234"; with a number behind where that is taken. */
 static int make_name(const Manager *m, MonitorConfig *config) {
         _cleanup_free_ char *base = NULL, *name = NULL;
@@ -139,8 +152,8 @@ static int make_name(const Manager *m, MonitorConfig *config) {
                 r = asprintf(&base, "memory");
         else if (config->n_targets == 0)
                 r = asprintf(&base, "monitor");
-        else if (config->targets[0].command)
-                r = asprintf(&base, "%s", config->targets[0].command);
+        else if (config->targets[0].pid == 0)
+                r = (base = name_of_spec(&config->targets[0])) ? 0 : -1;
         else if (proc_stat_read(m->host.roots, config->targets[0].pid, &stat) == 0)
                 r = asprintf(&base, "%s", stat.comm);
         else

@@ -148,18 +148,11 @@ static int get_capabilities(ControlCall *call, json_t *parameters, void *userdat
 
 /* "pid 1234" or "command nginx": the first target, which is mostly the only one. */
 static json_t *target_text(const MonitorConfig *config) {
-        _cleanup_free_ char *text = NULL;
-        int r;
+        _cleanup_free_ char *text = config->n_targets > 0 ? target_config_text(&config->targets[0]) : strdup("none");
 
         if (monitor_config_is_physical(config))
                 return varlink_string("physical memory");
-        if (config->n_targets == 0)
-                return varlink_string("none");
-        if (config->targets[0].command)
-                r = asprintf(&text, "command %s", config->targets[0].command);
-        else
-                r = asprintf(&text, "pid %d", (int) config->targets[0].pid);
-        return r < 0 ? NULL : varlink_string(text);
+        return text ? varlink_string(text) : NULL;
 }
 
 static void tell_limit(const ControlCall *call, const char *what, unsigned limit) {

@@ -131,6 +131,28 @@ static void report_memory_spec(Writer *w, const TargetConfig *target) {
         writer_close(w);
 }
 
+void report_target_spec(Writer *w, const TargetConfig *target) {
+        const struct {
+                const char *key;
+                const char *value;
+        } texts[] = {
+                { "command", target->command },
+                { "cgroup", target->cgroup },
+                { "unit", target->unit },
+                { "user", target->user },
+        };
+
+        if (target->pid > 0)
+                writer_int(w, "pid", target->pid);
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+                if (texts[i].value)
+                        writer_string(w, texts[i].key, texts[i].value);
+        if (target->min_rss > 0)
+                writer_uint(w, "min_rss_bytes", target->min_rss);
+        if (target->pid > 0 || target->command)
+                writer_bool(w, "children", target->children);
+}
+
 static void report_target_specs(Writer *w, const MonitorConfig *config) {
         writer_open_array(w, "targets");
         for (size_t i = 0; i < config->n_targets; i++) {
@@ -139,12 +161,8 @@ static void report_target_specs(Writer *w, const MonitorConfig *config) {
                 writer_open_object(w, NULL);
                 if (monitor_config_is_physical(config))
                         report_memory_spec(w, target);
-                else if (target->command)
-                        writer_string(w, "command", target->command);
                 else
-                        writer_int(w, "pid", target->pid);
-                if (!monitor_config_is_physical(config))
-                        writer_bool(w, "children", target->children);
+                        report_target_spec(w, target);
                 writer_close(w);
         }
         writer_close(w);

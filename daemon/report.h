@@ -15,6 +15,9 @@ size_t report_snapshot_parts(const Snapshot *snapshot);
 /* Writes "snapshot": {…} with part `part` of its regions. writer may be NULL (nothing is sent). */
 void report_snapshot(Writer *writer, const Engine *engine, const Snapshot *snapshot, size_t part);
 
+/* Writes what a TargetSpec has. */
+void report_target_spec(Writer *writer, const TargetConfig *target);
+
 /* Writes key: {…}, a Monitor. */
 void report_monitor(Writer *writer, const char *key, const Engine *engine);
 

@@ -19,6 +19,10 @@ static const Field range_fields[] = {
 static const Field target_fields[] = {
         { .name = "pid", .type = FIELD_INT, .flags = FIELD_NULLABLE },
         { .name = "command", .type = FIELD_STRING, .flags = FIELD_NULLABLE },
+        { .name = "cgroup", .type = FIELD_STRING, .flags = FIELD_NULLABLE },
+        { .name = "unit", .type = FIELD_STRING, .flags = FIELD_NULLABLE },
+        { .name = "user", .type = FIELD_STRING, .flags = FIELD_NULLABLE },
+        { .name = "min_rss_bytes", .type = FIELD_INT, .flags = FIELD_NULLABLE },
         { .name = "children", .type = FIELD_BOOL, .flags = FIELD_NULLABLE },
         { .name = "node", .type = FIELD_INT, .flags = FIELD_NULLABLE },
         { .name = "ranges", .type = FIELD_STRUCT, .flags = FIELD_ARRAY | FIELD_NULLABLE, .fields = range_fields },
@@ -70,9 +74,6 @@ const Field request_optional_name_fields[] = {
 
 #define NAME_LENGTH_MAX 64
 
-/* proc(5): comm is cut to TASK_COMM_LEN with its NUL. */
-#define COMMAND_LENGTH_MAX 15
-
 /* A name is typed in shells and shown in tables. */
 static bool name_is_valid(const char *name) {
         static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+:@/";
@@ -81,28 +82,56 @@ static bool name_is_valid(const char *name) {
         return n > 0 && n <= NAME_LENGTH_MAX && name[0] != '-' && strspn(name, good) == n;
 }
 
+/* Integers of the wire as unsigned ones; a negative value cannot be meant. */
+static int read_unsigned(const json_t *object, const char *name, uint64_t max, uint64_t *value, char **ret_error) {
+        int64_t v = field_int(object, name, -1);
+
+        if (!field_present(object, name))
+                return 0;
+        if (v < 0 || (uint64_t) v > max)
+                return error_setf(ret_error, REQUEST_E_INVALID, "%s is out of range", name);
+        *value = (uint64_t) v;
+        return 0;
+}
+
+static int replace_string(char **to, const char *from) {
+        char *copy;
+
+        if (!from)
+                return 0;
+        copy = strdup(from);
+        if (!copy)
+                return -ENOMEM;
+        free(*to);
+        *to = copy;
+        return 0;
+}
+
 static int read_target(const json_t *object, TargetConfig *ret, char **ret_error) {
         int64_t pid = field_int(object, "pid", 0);
-        const char *command = field_string(object, "command", NULL);
-
-        if (field_present(object, "pid") == (command != NULL))
-                return error_setf(ret_error, REQUEST_E_INVALID, "a target needs either a pid or a command");
-        if (!command && (pid <= 0 || pid > INT_MAX))
-                return error_setf(ret_error, REQUEST_E_INVALID, "no process has the pid %" PRId64, pid);
-        if (command && !*command)
-                return error_setf(ret_error, REQUEST_E_INVALID, "the command is empty");
-        if (command && strlen(command) > COMMAND_LENGTH_MAX)
-                return error_setf(ret_error, REQUEST_E_INVALID,
-                                  "no process has the command '%s': the kernel keeps %d characters of a name", command,
-                                  COMMAND_LENGTH_MAX);
-
-        *ret = (TargetConfig) {
-                .node = TARGET_NO_NODE,
-                .pid = (pid_t) pid,
-                .command = command ? strdup(command) : NULL,
-                .children = field_bool(object, "children", true),
+        const struct {
+                const char *key;
+                char **to;
+        } texts[] = {
+                { "command", &ret->command },
+                { "cgroup", &ret->cgroup },
+                { "unit", &ret->unit },
+                { "user", &ret->user },
         };
-        return command && !ret->command ? -ENOMEM : 0;
+        int r = 0;
+
+        *ret = (TargetConfig) { .node = TARGET_NO_NODE };
+        if (field_present(object, "pid") && (pid <= 0 || pid > INT_MAX))
+                return error_setf(ret_error, REQUEST_E_INVALID, "no process has the pid %" PRId64, pid);
+        ret->pid = (pid_t) pid;
+        ret->children = field_bool(object, "children", true);
+        for (size_t i = 0; i < ELEMENTSOF(texts) && r == 0; i++)
+                r = replace_string(texts[i].to, field_string(object, texts[i].key, NULL));
+        if (r == 0)
+                r = read_unsigned(object, "min_rss_bytes", INT64_MAX, &ret->min_rss, ret_error);
+        if (r != 0)
+                return r;
+        return target_config_validate(ret, ret_error) < 0 ? REQUEST_E_INVALID : 0;
 }
 
 static int read_range(const json_t *object, Range *ret, char **ret_error) {
@@ -121,8 +150,10 @@ static int read_memory(const json_t *object, TargetConfig *ret, char **ret_error
         size_t n = json_array_size(list);
         int r;
 
-        if (field_present(object, "pid") || field_present(object, "command"))
-                return error_setf(ret_error, REQUEST_E_INVALID, "physical memory has no processes");
+        for (const Field *f = target_fields; f->name && !streq(f->name, "node"); f++)
+                if (field_present(object, f->name))
+                        return error_setf(ret_error, REQUEST_E_INVALID, "physical memory has no processes: no %s",
+                                          f->name);
         if (field_present(object, "node") && n > 0)
                 return error_setf(ret_error, REQUEST_E_INVALID, "a target is either a node or ranges");
         if (node < 0 || node >= NODES_MAX)
@@ -155,26 +186,15 @@ static int read_targets(const json_t *list, MonitorConfig *config, char **ret_er
         if (!config->targets)
                 return -ENOMEM;
 
-        for (; config->n_targets < n; config->n_targets++) {
-                r = (physical ? read_memory : read_target)(json_array_get(list, config->n_targets),
-                                                           &config->targets[config->n_targets], ret_error);
+        while (config->n_targets < n) {
+                size_t i = config->n_targets++;
+
+                r = (physical ? read_memory : read_target)(json_array_get(list, i), &config->targets[i], ret_error);
                 if (r != 0)
                         return r;
         }
         if (n == 0 && !streq(config->source, "sim") && !physical)
                 return error_setf(ret_error, REQUEST_E_INVALID, "there is no target to watch");
-        return 0;
-}
-
-/* Integers of the wire as unsigned ones; a negative value cannot be meant. */
-static int read_unsigned(const json_t *object, const char *name, uint64_t max, uint64_t *value, char **ret_error) {
-        int64_t v = field_int(object, name, -1);
-
-        if (!field_present(object, name))
-                return 0;
-        if (v < 0 || (uint64_t) v > max)
-                return error_setf(ret_error, REQUEST_E_INVALID, "%s is out of range", name);
-        *value = (uint64_t) v;
         return 0;
 }
 
@@ -223,19 +243,6 @@ static int read_attrs(const json_t *context, MonitorAttrs *attrs, char **ret_err
         if (r == 0)
                 r = monitor_attrs_validate(attrs, ret_error) < 0 ? REQUEST_E_INVALID : 0;
         return r;
-}
-
-static int replace_string(char **to, const char *from) {
-        char *copy;
-
-        if (!from)
-                return 0;
-        copy = strdup(from);
-        if (!copy)
-                return -ENOMEM;
-        free(*to);
-        *to = copy;
-        return 0;
 }
 
 static int read_strings(const json_t *context, MonitorConfig *config, char **ret_error) {

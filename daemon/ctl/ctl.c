@@ -27,10 +27,13 @@ static const VerbInfo verbs[] = {
           "what this kernel and these privileges allow, and what each missing thing costs",
           "  udamonctl check\n"
           "  udamonctl check --private\n" },
-        { "start", VERB_START, verb_start, "--pid PID | --command NAME [OPTIONS]",
+        { "start", VERB_START, verb_start,
+          "--pid PID | --command NAME | --cgroup PATH | --unit UNIT | --user USER [OPTIONS]",
           "watch running processes",
           "  udamonctl start --pid 1234 --name web\n"
           "  udamonctl start --command postgres --intervals 50ms,1s,10s\n"
+          "  udamonctl start --unit postgresql@*.service --min-rss 100MiB\n"
+          "  udamonctl start --target cgroup=/web.slice,command=php*\n"
           "  udamonctl start --pid 1234 --name web --scheme cold.yaml\n" },
         { "stop", VERB_STOP, verb_stop, "NAME [OPTIONS]",
           "stop a monitor and forget what it learned",

@@ -5,20 +5,7 @@
 #include <errno.h>
 
 #include "scheme-file.h"
-
-static json_t *targets_json(const MonitorOptions *options) {
-        json_t *targets = json_array();
-
-        for (size_t i = 0; i < options->n_pids; i++)
-                (void) json_array_append_new(targets, json_pack("{s:I, s:b}", "pid",
-                                                                (json_int_t) options->pids[i],
-                                                                "children", !options->no_children));
-        for (size_t i = 0; i < options->n_commands; i++)
-                (void) json_array_append_new(targets, json_pack("{s:s, s:b}", "command",
-                                                                options->commands[i], "children",
-                                                                !options->no_children));
-        return targets;
-}
+#include "target-options.h"
 
 static void set_number(json_t *context, const char *key, uint64_t value) {
         if (value > 0)

@@ -268,25 +268,6 @@ int set_pid(void *field, const char *value, char **ret_error) {
         return 0;
 }
 
-/* proc(5): comm is cut to TASK_COMM_LEN with its NUL. */
-#define COMMAND_LENGTH_MAX 15
-
-int set_command(void *field, const char *value, char **ret_error) {
-        MonitorOptions *monitor = field;
-
-        if (!*value)
-                return error_setf(ret_error, -EINVAL, "the value is empty");
-        if (monitor->n_commands == PIDS_MAX)
-                return error_setf(ret_error, -EINVAL, "at most %d names", PIDS_MAX);
-        if (strlen(value) > COMMAND_LENGTH_MAX)
-                return error_setf(ret_error, -EINVAL,
-                                  "'%s' is longer than the %d characters that the kernel keeps of a "
-                                  "command's name (see /proc/PID/comm)",
-                                  value, COMMAND_LENGTH_MAX);
-        monitor->commands[monitor->n_commands++] = value;
-        return 0;
-}
-
 int set_intervals(void *field, const char *value, char **ret_error) {
         _cleanup_free_ char *copy = NULL;
         MonitorOptions *monitor = field;

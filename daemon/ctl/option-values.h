@@ -24,7 +24,6 @@ int set_snapshot(void *field, const char *value, char **ret_error);
 
 /* Fields of MonitorOptions. */
 int set_pid(void *field, const char *value, char **ret_error);
-int set_command(void *field, const char *value, char **ret_error);
 int set_intervals(void *field, const char *value, char **ret_error);
 int set_regions(void *field, const char *value, char **ret_error);
 int set_seed(void *field, const char *value, char **ret_error);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "option-values.h"
 #include "message.h"
+#include "target-options.h"
 
 typedef int (*OptionSet)(void *field, const char *value, char **ret_error);
 
@@ -28,7 +29,17 @@ static const Option options[] = {
         { "pid", 'p', "PID", VERB_START, set_pid, FIELD(monitor),
           "watch this process (may be given several times)" },
         { "command", 'c', "NAME", VERB_START, set_command, FIELD(monitor),
-          "watch every process of this name, now and later" },
+          "watch every process of this name (or like php*), now and later" },
+        { "cgroup", 0, "PATH", VERB_START, set_cgroup, FIELD(monitor),
+          "watch every process in this control group and below it" },
+        { "unit", 0, "UNIT", VERB_START, set_unit, FIELD(monitor),
+          "watch every process of this unit of systemd" },
+        { "user", 0, "USER", VERB_START, set_user, FIELD(monitor),
+          "watch every process of this user" },
+        { "target", 0, "KEY=VALUE,...", VERB_START, set_target, FIELD(monitor),
+          "watch what is all of that: command, cgroup, unit, user, min_rss" },
+        { "min-rss", 0, "SIZE", VERB_START, set_size, FIELD(monitor.min_rss),
+          "of these, watch only what has at least so much resident memory" },
         { "physical", 0, NULL, VERB_START, set_flag, FIELD(monitor.physical),
           "watch all physical memory, whoever uses it, each NUMA node as a target" },
         { "name", 'n', "NAME", VERBS_MONITOR, set_string, FIELD(monitor.name),
@@ -271,7 +282,8 @@ static int parse_operand(Arguments *args, char **argv, int i) {
         }
         if (args->verb & VERBS_NO_OPERAND)
                 return fail(CTL_USAGE, "'%s': this command takes no operand%s", argv[i],
-                            args->verb == VERB_START ? "; targets are given by --pid or --command"
+                            args->verb == VERB_START
+                                    ? "; targets are given by --pid, --command, --cgroup, --unit or --user"
                             : args->verb == VERB_SIMULATE
                                     ? "; schemes are given by --scheme, a recording by -i"
                                     : "");
@@ -306,12 +318,15 @@ static int check_combinations(const Arguments *args) {
                             "--aggregate is shorter than --sample: no window could hold a sample");
         if (args->verb == VERB_RUN && (!args->command || !args->command[0]))
                 return fail(CTL_USAGE, "run: no command; try 'udamonctl run -- COMMAND ARGUMENTS'");
-        if (args->verb == VERB_START && m->n_pids + m->n_commands == 0 && !m->physical &&
+        if (args->verb == VERB_START && m->n_pids + m->n_selectors == 0 && !m->physical &&
             !(m->source && streq(m->source, "sim")))
                 return fail(CTL_USAGE,
-                            "start: what is to be watched? Give --pid PID, --command NAME or --physical");
-        if (m->physical && m->n_pids + m->n_commands > 0)
-                return fail(CTL_USAGE, "start: --physical is all memory: no --pid or --command beside it");
+                            "start: what is to be watched? Give --pid, --command, --cgroup, --unit, "
+                            "--user, --target or --physical");
+        if (m->physical && m->n_pids + m->n_selectors > 0)
+                return fail(CTL_USAGE, "start: --physical is all memory: no --pid, --command … beside it");
+        if (m->min_rss > 0 && m->n_selectors == 0)
+                return fail(CTL_USAGE, "--min-rss chooses among processes: a --pid is one already");
         if (args->verb == VERB_STOP && !args->operand)
                 return fail(CTL_USAGE, "stop: which monitor? 'udamonctl status' lists them");
         if (args->verb == VERB_RECORD && !args->output)

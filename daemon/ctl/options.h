@@ -54,6 +54,12 @@ typedef enum SortKey {
 #define PIDS_MAX 64
 #define WORDS_MAX 64
 
+/* One target: a key of TargetSpec and its value, or "target" and several of them. */
+typedef struct Selector {
+        const char *key;
+        const char *value;
+} Selector;
+
 /* What is absent (zero, NULL, see the has_ flags) is left to the daemon's defaults. */
 typedef struct MonitorOptions {
         const char *name;
@@ -63,8 +69,9 @@ typedef struct MonitorOptions {
         const char *scheme; /* file with the schemes */
         pid_t pids[PIDS_MAX];
         size_t n_pids;
-        const char *commands[PIDS_MAX];
-        size_t n_commands;
+        Selector selectors[PIDS_MAX];
+        size_t n_selectors;
+        uint64_t min_rss; /* of what is selected */
         bool no_children;
         bool physical;
         bool auto_intervals;

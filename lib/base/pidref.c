@@ -7,6 +7,7 @@
 #include <linux/magic.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
@@ -54,7 +55,7 @@ int proc_stat_parse(const char *text, ProcStat *ret) {
         /* Fields of proc(5), counted from 1. */
         enum { PPID = 4, FLAGS = 9, START_TIME = 22, RSS = 24 };
         uint64_t fields[RSS + 1] = {};
-        ProcStat stat = {};
+        ProcStat stat = { .owner = (uid_t) -1 };
         const char *p = text;
         uint64_t pid;
 
@@ -85,7 +86,9 @@ int proc_stat_parse(const char *text, ProcStat *ret) {
 int proc_stat_read(const RootFds *roots, pid_t pid, ProcStat *ret) {
         _cleanup_close_ int fd = -1;
         char path[32], text[STAT_MAX];
+        struct stat st;
         ssize_t n;
+        int r;
 
         (void) snprintf(path, sizeof(path), "%d/stat", (int) pid);
         fd = openat(roots->proc, path, O_RDONLY | O_CLOEXEC);
@@ -99,7 +102,22 @@ int proc_stat_read(const RootFds *roots, pid_t pid, ProcStat *ret) {
                 return (int) n;
 
         text[n] = '\0';
-        return proc_stat_parse(text, ret);
+        r = fstat(fd, &st) < 0 ? -errno : proc_stat_parse(text, ret);
+        if (r == 0)
+                ret->owner = st.st_uid;
+        return r;
+}
+
+/* The kernel shows the effective user as the owner of the directory, of whatever else it makes a secret. */
+int proc_uid_read(const RootFds *roots, pid_t pid, uid_t *ret) {
+        char path[16];
+        struct stat st;
+
+        (void) snprintf(path, sizeof(path), "%d", (int) pid);
+        if (fstatat(roots->proc, path, &st, 0) < 0)
+                return errno == ENOENT || errno == ESRCH ? PIDREF_E_GONE : -errno;
+        *ret = st.st_uid;
+        return 0;
 }
 
 static bool state_is_dead(char state) {

@@ -36,9 +36,14 @@ typedef struct ProcStat {
         uint64_t start_time; /* clock ticks since boot */
         uint64_t rss_pages;
         uint32_t flags;      /* PF_*: 0x00200000 is a kernel thread */
+        uid_t owner;         /* who may see it by the kernel's own rules: its effective user, or root where it has
+                              * changed its users, or hides; (uid_t) -1 from proc_stat_parse() */
 } ProcStat;
 
 #define PROC_STAT_KTHREAD UINT32_C(0x00200000)
+
+/* The effective user. 0, PIDREF_E_GONE or -errno. */
+int proc_uid_read(const RootFds *roots, pid_t pid, uid_t *ret);
 
 /* Parses the text of a stat file; the command may contain spaces and parentheses. -EINVAL. */
 int proc_stat_parse(const char *text, ProcStat *ret);

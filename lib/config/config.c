@@ -33,10 +33,8 @@ int monitor_config_init(MonitorConfig *monitor, const char *name) {
 }
 
 void monitor_config_deinit(MonitorConfig *monitor) {
-        for (size_t i = 0; i < monitor->n_targets; i++) {
-                free(monitor->targets[i].command);
-                free(monitor->targets[i].ranges);
-        }
+        for (size_t i = 0; i < monitor->n_targets; i++)
+                target_config_deinit(&monitor->targets[i]);
         free(monitor->targets);
         for (size_t i = 0; i < monitor->n_schemes; i++)
                 scheme_config_deinit(&monitor->schemes[i]);

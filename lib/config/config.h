@@ -13,12 +13,17 @@
 
 #define TARGET_NO_NODE UINT32_MAX
 
+/* A pid alone, or what a process must be, all of it: then every one that is, now and later. Or physical memory. */
 typedef struct TargetConfig {
-        pid_t pid;      /* 0: by command */
-        char *command;  /* NULL: by pid */
-        bool children;
-        uint32_t node;  /* of ops paddr: the memory of this NUMA node; TARGET_NO_NODE: not by node */
-        Range *ranges;  /* … or these physical addresses, in bytes; ascending, disjoint */
+        pid_t pid;        /* 0: any */
+        char *command;    /* a name or a glob (fnmatch); NULL: any */
+        char *cgroup;     /* a path, see target_cgroup_path(); NULL: any */
+        char *unit;       /* a name or a glob, as systemctl shows it; NULL: any */
+        char *user;       /* a name or a number; NULL: any */
+        uint64_t min_rss; /* bytes */
+        bool children;    /* of what a pid or a command names */
+        uint32_t node;    /* of ops paddr: the memory of this NUMA node; TARGET_NO_NODE: not by node */
+        Range *ranges;    /* … or these physical addresses, in bytes; ascending, disjoint */
         size_t n_ranges;
 } TargetConfig;
 
@@ -88,6 +93,22 @@ bool monitor_config_is_physical(const MonitorConfig *monitor);
 /* Takes one monitor's defaults; name, ops, source and policy are allocated. */
 int monitor_config_init(MonitorConfig *monitor, const char *name);
 void monitor_config_deinit(MonitorConfig *monitor);
+
+/* The rules of one entry as a whole, wherever it comes from. -EINVAL with the reason. */
+int target_config_validate(const TargetConfig *target, char **ret_error);
+
+void target_config_deinit(TargetConfig *target);
+int target_config_copy(const TargetConfig *target, TargetConfig *ret);
+bool target_config_equal(const TargetConfig *a, const TargetConfig *b);
+
+/* A cgroup's path below the root of the hierarchy, "/" for that itself, of a path with or without /sys/fs/cgroup. */
+const char *target_cgroup_path(const char *cgroup);
+
+/* Whether it is more than a plain name. */
+bool target_is_glob(const char *text);
+
+/* "pid 1234", "unit db.service, min_rss 100MiB" … Allocated; NULL: out of memory. */
+char *target_config_text(const TargetConfig *target);
 
 /* A deep copy. 0 or -ENOMEM (then *ret is empty). */
 int monitor_config_copy(const MonitorConfig *monitor, MonitorConfig *ret);

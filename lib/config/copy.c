@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copies of a monitor's configuration, and whether two of them mean the same. */
 #include <errno.h>
+#include <stdio.h>
 
+#include "base/format.h"
 #include "base/macro.h"
 #include "config/config.h"
 
@@ -22,24 +24,50 @@ static int copy_ranges(const TargetConfig *from, TargetConfig *to) {
         return 0;
 }
 
+void target_config_deinit(TargetConfig *target) {
+        free(target->command);
+        free(target->cgroup);
+        free(target->unit);
+        free(target->user);
+        free(target->ranges);
+        *target = (TargetConfig) {};
+}
+
+int target_config_copy(const TargetConfig *target, TargetConfig *ret) {
+        TargetConfig copy = {
+                .pid = target->pid,
+                .min_rss = target->min_rss,
+                .children = target->children,
+                .node = target->node,
+                .n_ranges = target->n_ranges,
+        };
+        int r;
+
+        r = copy_text(target->command, &copy.command);
+        if (r == 0)
+                r = copy_text(target->cgroup, &copy.cgroup);
+        if (r == 0)
+                r = copy_text(target->unit, &copy.unit);
+        if (r == 0)
+                r = copy_text(target->user, &copy.user);
+        if (r == 0)
+                r = copy_ranges(target, &copy);
+        if (r < 0)
+                target_config_deinit(&copy);
+        else
+                *ret = copy;
+        return r;
+}
+
 /* Counts what is complete, so that what there is can be freed at any time. */
 static int copy_targets(const MonitorConfig *from, MonitorConfig *to) {
         to->targets = calloc(MAX(from->n_targets, (size_t) 1), sizeof(*to->targets));
         if (!to->targets)
                 return -ENOMEM;
 
-        for (; to->n_targets < from->n_targets; to->n_targets++) {
-                TargetConfig *target = &to->targets[to->n_targets];
-
-                *target = from->targets[to->n_targets];
-                target->ranges = NULL;
-                if (copy_text(from->targets[to->n_targets].command, &target->command) < 0)
+        for (; to->n_targets < from->n_targets; to->n_targets++)
+                if (target_config_copy(&from->targets[to->n_targets], &to->targets[to->n_targets]) < 0)
                         return -ENOMEM;
-                if (copy_ranges(&from->targets[to->n_targets], target) < 0) {
-                        free(target->command);
-                        return -ENOMEM;
-                }
-        }
         return 0;
 }
 
@@ -94,14 +122,20 @@ static bool ranges_equal(const TargetConfig *a, const TargetConfig *b) {
                (a->n_ranges == 0 || memcmp(a->ranges, b->ranges, a->n_ranges * sizeof(*a->ranges)) == 0);
 }
 
+bool target_config_equal(const TargetConfig *a, const TargetConfig *b) {
+        bool children = a->children == b->children || (a->pid == 0 && !a->command); /* else it means nothing */
+
+        return a->pid == b->pid && children && a->min_rss == b->min_rss &&
+               a->node == b->node && ranges_equal(a, b) &&
+               texts_equal(a->command, b->command) && texts_equal(a->cgroup, b->cgroup) &&
+               texts_equal(a->unit, b->unit) && texts_equal(a->user, b->user);
+}
+
 static bool targets_equal(const MonitorConfig *a, const MonitorConfig *b) {
         if (a->n_targets != b->n_targets)
                 return false;
         for (size_t i = 0; i < a->n_targets; i++)
-                if (a->targets[i].pid != b->targets[i].pid || a->targets[i].children != b->targets[i].children ||
-                    a->targets[i].node != b->targets[i].node ||
-                    !texts_equal(a->targets[i].command, b->targets[i].command) ||
-                    !ranges_equal(&a->targets[i], &b->targets[i]))
+                if (!target_config_equal(&a->targets[i], &b->targets[i]))
                         return false;
         return true;
 }
@@ -124,4 +158,51 @@ bool monitor_config_equal(const MonitorConfig *a, const MonitorConfig *b) {
         return texts_equal(a->name, b->name) && texts_equal(a->ops, b->ops) && texts_equal(a->source, b->source) &&
                texts_equal(a->policy, b->policy) && texts_equal(a->sim_pattern, b->sim_pattern) &&
                a->seed == b->seed && targets_equal(a, b) && attrs_equal(&a->attrs, &b->attrs);
+}
+
+/* ---- In words ---- */
+
+const char *target_cgroup_path(const char *cgroup) {
+        static const char mount[] = "/sys/fs/cgroup";
+
+        if (strncmp(cgroup, mount, strlen(mount)) == 0 && strchr("/", cgroup[strlen(mount)]))
+                cgroup += strlen(mount);
+        return *cgroup ? cgroup : "/";
+}
+
+bool target_is_glob(const char *text) {
+        return strpbrk(text, "*?[\\") != NULL;
+}
+
+char *target_config_text(const TargetConfig *t) {
+        char *text = NULL, rss[FORMAT_MAX];
+        const char *comma = "";
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+        const struct {
+                const char *key;
+                const char *value;
+        } parts[] = {
+                { "command", t->command },
+                { "cgroup", t->cgroup },
+                { "unit", t->unit },
+                { "user", t->user },
+                { "min_rss", t->min_rss > 0 ? format_size(rss, t->min_rss) : NULL },
+        };
+
+        if (!out)
+                return NULL;
+        if (t->pid > 0) {
+                (void) fprintf(out, "pid %d", (int) t->pid);
+                comma = ", ";
+        }
+        for (size_t i = 0; i < ELEMENTSOF(parts); i++)
+                if (parts[i].value) {
+                        (void) fprintf(out, "%s%s %s", comma, parts[i].key, parts[i].value);
+                        comma = ", ";
+                }
+        if (fclose(out) == 0)
+                return text;
+        free(text);
+        return NULL;
 }

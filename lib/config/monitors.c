@@ -9,93 +9,10 @@
 #include "config/names.h"
 #include "config/physical.h"
 #include "config/schemes.h"
+#include "config/targets.h"
 
 #define MONITORS_MAX 256
 #define TARGETS_MAX 256
-
-/* ---- Targets ---- */
-
-/* TASK_COMM_LEN without the NUL: the kernel cuts the names it shows in /proc/PID/comm here. */
-#define COMMAND_MAX 15
-
-static int check_command(const char *command, char **ret_error) {
-        const char *base = strrchr(command, '/');
-        char text[EXCERPT_MAX];
-
-        if (*command == '/' && base[1])
-                return error_setf(ret_error, -EINVAL, "'%s' is a path, must be a command's name "
-                                                      "(did you mean '%.*s'?)",
-                                  excerpt(text, command), COMMAND_MAX, base + 1);
-        if (strlen(command) > COMMAND_MAX)
-                return error_setf(ret_error, -EINVAL,
-                                  "'%s' is longer than the %d bytes that the kernel keeps of it "
-                                  "(did you mean '%.*s'?)",
-                                  excerpt(text, command), COMMAND_MAX, COMMAND_MAX, command);
-        return 0;
-}
-
-static int init_target(void *object) {
-        *(TargetConfig *) object = (TargetConfig) { .children = true, .node = TARGET_NO_NODE };
-        return 0;
-}
-
-static void deinit_target(void *object) {
-        TargetConfig *target = object;
-
-        free(target->command);
-        free(target->ranges);
-}
-
-static int check_target(const SchemaPlace *place) {
-        bool pid = schema_seen(place, "pid"), command = schema_seen(place, "command");
-        bool node = schema_seen(place, "node"), ranges = schema_seen(place, "ranges");
-
-        if (pid && command)
-                return schema_error(place->errors, place->node,
-                                    "a target is either a 'pid' or a 'command', not both");
-        if ((node || ranges) && (pid || command || (node && ranges)))
-                return schema_error(place->errors, place->node,
-                                    "a target is a process, a 'node' or 'ranges' of memory: only one of them");
-        if (!pid && !command && !node && !ranges && place->clean)
-                return schema_error(place->errors, place->node,
-                                    "a target needs a 'pid' or a 'command'");
-        return physical_check_target(place);
-}
-
-static const SchemaField target_fields[] = {
-        { .key = "pid",
-          .type = SCHEMA_PID,
-          .offset = offsetof(TargetConfig, pid),
-          .min = 1,
-          .max = INT32_MAX,
-          .unset = "none",
-          .doc = "The process to watch. "
-                 "A process that is gone, or whose ID has passed to another, ends the target." },
-        { .key = "command",
-          .type = SCHEMA_STRING,
-          .offset = offsetof(TargetConfig, command),
-          .check = check_command,
-          .unset = "none",
-          .doc = "Every process of that name, now and later, instead of a single one. "
-                 "Compared with /proc/PID/comm, which holds 15 bytes." },
-        { .key = "children",
-          .type = SCHEMA_BOOL,
-          .offset = offsetof(TargetConfig, children),
-          .doc = "Whether processes forked by the target are watched too, each as a target of its "
-                 "own." },
-        PHYSICAL_TARGET_FIELDS,
-};
-
-static const SchemaMap target_map = {
-        .where = "in a target",
-        .doc = "What to watch: exactly one of pid and command; with the ops paddr, of node and ranges.",
-        .fields = target_fields,
-        .n_fields = ELEMENTSOF(target_fields),
-        .size = sizeof(TargetConfig),
-        .init = init_target,
-        .deinit = deinit_target,
-        .check = check_target,
-};
 
 /* ---- Intervals and regions ---- */
 
@@ -271,36 +188,6 @@ static int check_source(const SchemaPlace *place) {
         return r;
 }
 
-static bool same_target(const TargetConfig *a, const TargetConfig *b) {
-        if (a->command && b->command)
-                return streq(a->command, b->command);
-        if (a->node != TARGET_NO_NODE)
-                return a->node == b->node;
-        return a->pid != 0 && a->pid == b->pid;
-}
-
-static int check_targets(const SchemaPlace *place) {
-        const MonitorConfig *monitor = place->object;
-        const YamlNode *list = yaml_child(place->node, "targets"), *node;
-        size_t i = 0;
-        int r = 0;
-
-        if (!list || monitor->n_targets == 0)
-                return 0;
-
-        for (node = list->first; node && r == 0; node = node->next, i++) {
-                const YamlNode *first = list->first;
-                size_t j = 0;
-
-                for (; j < i && !same_target(&monitor->targets[j], &monitor->targets[i]); j++)
-                        first = first->next;
-                if (j < i)
-                        r = schema_error(place->errors, node, "the same target as at %u:%u",
-                                         first->line, first->column);
-        }
-        return r;
-}
-
 static const YamlNode *item_at(const YamlNode *list, size_t index) {
         const YamlNode *item = list ? list->first : NULL;
 
@@ -340,7 +227,8 @@ static int check_monitor(const SchemaPlace *place) {
         if (r == 0)
                 r = physical_check_monitor(place);
         if (r == 0)
-                r = check_targets(place);
+                r = check_targets(yaml_child(place->node, "targets"), monitor->targets, monitor->n_targets,
+                                  place->errors);
         if (r == 0)
                 r = check_unique_names(yaml_child(place->node, "schemes"), "scheme", place->errors);
         if (r == 0)

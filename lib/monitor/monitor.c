@@ -142,13 +142,13 @@ int monitor_remove_target(Monitor *m, uint64_t id) {
         return 0;
 }
 
-int monitor_end_target(Monitor *m, uint64_t id) {
+int monitor_end_target(Monitor *m, uint64_t id, TargetState state) {
         size_t i = find_target(m, id);
 
         if (i == m->n_targets)
                 return -ENOENT;
 
-        m->targets[i]->state = TARGET_ENDED;
+        m->targets[i]->state = state;
         m->targets[i]->n_samples = 0;
         return 0;
 }

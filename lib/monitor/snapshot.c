@@ -12,6 +12,8 @@ const char *target_state_name(TargetState state) {
                 return "ended";
         case TARGET_DENIED:
                 return "denied";
+        case TARGET_LEFT:
+                return "left";
         }
         return "unknown";
 }

@@ -14,9 +14,10 @@ typedef enum TargetState {
         TARGET_RUNNING,
         TARGET_ENDED,  /* the process has gone */
         TARGET_DENIED, /* it may not be looked at */
+        TARGET_LEFT,   /* it lives, but is not what is to be watched any more */
 } TargetState;
 
-/* "running", "ended", "denied". */
+/* "running", "ended", "denied", "left". */
 const char *target_state_name(TargetState state);
 
 #define TARGET_COMMAND_MAX 64

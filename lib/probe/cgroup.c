@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "base/macro.h"
@@ -23,7 +24,7 @@ static bool leads_outside(const char *path) {
         return false;
 }
 
-int cgroup_open(const RootFds *roots, const char *cgroup) {
+static int open_with(const RootFds *roots, const char *cgroup, int flags) {
         int fd;
 
         if (leads_outside(cgroup))
@@ -32,8 +33,118 @@ int cgroup_open(const RootFds *roots, const char *cgroup) {
                 return -ENOENT;
 
         cgroup += strspn(cgroup, "/");
-        fd = openat(roots->cgroup, *cgroup ? cgroup : ".", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        fd = openat(roots->cgroup, *cgroup ? cgroup : ".", flags | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         return fd < 0 ? -errno : fd;
+}
+
+int cgroup_open(const RootFds *roots, const char *cgroup) {
+        return open_with(roots, cgroup, O_PATH);
+}
+
+int cgroup_open_dir(const RootFds *roots, const char *cgroup) {
+        return open_with(roots, cgroup, O_RDONLY);
+}
+
+bool cgroup_is_unified(const RootFds *roots) {
+        return roots->cgroup >= 0 && faccessat(roots->cgroup, "cgroup.procs", F_OK, 0) == 0;
+}
+
+bool cgroup_is_populated(int dir_fd) {
+        _cleanup_close_ int fd = openat(dir_fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
+        char text[128];
+        ssize_t n;
+
+        if (fd < 0)
+                return errno == ENOENT;
+        n = pread_full(fd, text, sizeof(text) - 1, 0);
+        if (n < 0)
+                return false; /* deleted */
+        text[n] = '\0';
+        return strstr(text, "populated 1");
+}
+
+/* ---- Processes ---- */
+
+void pid_list_deinit(PidList *list) {
+        free(list->pids);
+        buffer_deinit(&list->text);
+        *list = (PidList) {};
+}
+
+static int pid_list_add(PidList *list, pid_t pid) {
+        pid_t *pids;
+
+        if (list->n == list->allocated) {
+                pids = reallocarray(list->pids, list->allocated * 2 + 64, sizeof(*pids));
+                if (!pids)
+                        return -ENOMEM;
+                list->pids = pids;
+                list->allocated = list->allocated * 2 + 64;
+        }
+        list->pids[list->n++] = pid;
+        return 0;
+}
+
+int cgroup_procs_parse(const char *text, PidList *list) {
+        list->n = 0;
+        for (const char *p = text; *p;) {
+                uint64_t pid;
+                int r;
+
+                if (!scan_decimal(&p, &pid) || pid > INT32_MAX || (*p && !scan_char(&p, '\n')))
+                        return -EBADMSG;
+                if (pid == 0)
+                        continue;
+                r = pid_list_add(list, (pid_t) pid);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int cgroup_procs_read(const RootFds *roots, const char *cgroup, PidList *list) {
+        _cleanup_close_ int fd = cgroup_open(roots, cgroup);
+        int r;
+
+        list->n = 0;
+        if (fd < 0)
+                return fd;
+        r = read_whole_at(fd, "cgroup.procs", 16 * FILE_MAX, &list->text);
+        if (r == -EOPNOTSUPP)
+                return 0;
+        return r < 0 ? r : cgroup_procs_parse(list->text.data, list);
+}
+
+int proc_cgroup_parse(const char *text, char **ret) {
+        static const char mark[] = " (deleted)";
+
+        for (const char *line = text; line; line = scan_next_line(line)) {
+                size_t n;
+                char *path;
+
+                if (strncmp(line, "0::/", 4) != 0)
+                        continue;
+                line += 3;
+                n = strcspn(line, "\n");
+                if (n > strlen(mark) && strncmp(line + n - strlen(mark), mark, strlen(mark)) == 0)
+                        n -= strlen(mark);
+                path = strndup(line, n);
+                if (!path)
+                        return -ENOMEM;
+                *ret = path;
+                return 0;
+        }
+        return -ENOENT;
+}
+
+int proc_cgroup_read(const RootFds *roots, pid_t pid, char **ret) {
+        _cleanup_(buffer_deinit) Buffer buffer = {};
+        char path[32];
+        int r;
+
+        (void) snprintf(path, sizeof(path), "%d/cgroup", (int) pid);
+        r = read_whole_at(roots->proc, path, FILE_MAX, &buffer);
+        return r < 0 ? r : proc_cgroup_parse(buffer.data, ret);
 }
 
 int cgroup_inode(const RootFds *roots, const char *cgroup, uint64_t *ret) {

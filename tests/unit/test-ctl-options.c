@@ -32,8 +32,8 @@ START_TEST(monitor_options) {
         ck_assert_uint_eq(a.monitor.n_pids, 2);
         ck_assert_int_eq(a.monitor.pids[0], 12);
         ck_assert_int_eq(a.monitor.pids[1], 34);
-        ck_assert_uint_eq(a.monitor.n_commands, 1);
-        ck_assert_str_eq(a.monitor.commands[0], "nginx");
+        ck_assert_uint_eq(a.monitor.n_selectors, 1);
+        ck_assert_str_eq(a.monitor.selectors[0].value, "nginx");
         ck_assert_uint_eq(a.monitor.sample, 50 * NSEC_PER_MSEC);
         ck_assert_uint_eq(a.monitor.aggregate, NSEC_PER_SEC);
         ck_assert_uint_eq(a.monitor.update, NSEC_PER_MINUTE);
@@ -190,7 +190,7 @@ START_TEST(messages) {
                 {{"region"}, "unknown verb 'region' (did you mean regions?)"},
                 {{"frobnicate"}, "unknown verb 'frobnicate'; 'udamonctl --help' lists them"},
                 {{"--json", "status"}, "the verb comes first: udamonctl VERB --json"},
-                {{"start"}, "Give --pid PID, --command NAME or --physical"},
+                {{"start"}, "Give --pid, --command"},
                 {{"run"}, "try 'udamonctl run -- COMMAND ARGUMENTS'"},
                 {{"regions", "--rate", "5,50%"}, "'5' has no unit (did you mean 5%?)"},
         };

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of following processes share. */
+#pragma once
+
+#include "follow.h"
+
+struct FollowedPid {
+        pid_t pid;
+        uint64_t target;
+};
+
+/* ---- follow.c ---- */
+
+/* What is followed and not over under that pid, or NULL. */
+Followed *follow_by_pid(Follower *follower, pid_t pid);
+
+/* Whether it is followed: with a start time, so that a reused pid is another one. */
+bool follow_knows(Follower *follower, pid_t pid, uint64_t start_time);
+
+/* Offers a process, to be followed like `as` (children, named, spec); forgets about it where it has gone meanwhile or
+ * is another one by now. cgroup: its path, or NULL to have it read. What add returned, PIDREF_E_GONE or -errno. */
+int follow_offer(Follower *follower, const ProcStat *stat, const Followed *as, const char *cgroup);
+
+/* It is over with one that lives. */
+void follow_leave(Follower *follower, Followed *followed);
+
+/* Whether an error is to end a scan: only a lack of memory or of descriptors does. */
+bool follow_is_fatal(int r);
+
+/* ---- follow-match.c ---- */
+
+/* What an entry wants of a cgroup, by its path. */
+CgroupInterest spec_interest(const FollowSpec *spec, const char *cgroup);
+
+/* Whether the entry searches cgroups; otherwise, if it is not about a pid, /proc. */
+bool spec_has_cgroup(const FollowSpec *spec);
+
+/* Whether a process is what the entry describes. uid: its effective user, cgroup: NULL where it is not known; both are
+ * looked at only where they matter. */
+bool spec_matches(const FollowSpec *spec, const ProcStat *stat, uid_t uid, const char *cgroup);
+
+/* The parts of it that stay true for a child, and that can end: cgroup, unit and user. */
+bool spec_still_matches(const FollowSpec *spec, uid_t uid, const char *cgroup);
+
+/* What may be watched of what was read: kernel threads have no memory of their own, zombies none left. */
+bool stat_is_watchable(const ProcStat *stat);
+
+/* ---- follow-cgroup.c ---- */
+
+int follow_start_cgroups(Follower *follower);
+int follow_scan_cgroups(Follower *follower, nsec_t now);
+
+/* ---- follow-scan.c ---- */
+
+int follow_scan_proc(Follower *follower);
+int follow_scan_children(Follower *follower);
