@@ -51,6 +51,14 @@ int control_new(sd_event *event, const ControlConfig *config, Control **ret) {
         return 0;
 }
 
+void control_set_limits(Control *control, const ControlLimits *limits) {
+        control->config.limits = *limits;
+}
+
+const ControlLimits *control_limits(const Control *control) {
+        return &control->config.limits;
+}
+
 Control *control_free(Control *control) {
         if (!control)
                 return NULL;

@@ -128,6 +128,10 @@ int control_new(sd_event *event, const ControlConfig *config, Control **ret);
  * be called from a handler or a callback. */
 Control *control_free(Control *control);
 
+/* Puts other limits in force, for what comes: a connection keeps the sizes that it began with, a listener the rate. */
+void control_set_limits(Control *control, const ControlLimits *limits);
+const ControlLimits *control_limits(const Control *control);
+
 /* How clients come in; any number of these. */
 
 /* Listens on a path. A missing parent directory is made (0755); the socket of a daemon that died is

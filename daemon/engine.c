@@ -72,7 +72,7 @@ static void take_snapshot(Engine *e) {
 }
 
 bool engine_is_watched(const Engine *e) {
-        return e->host.cpu_limited || !e->source->ops->page_cost;
+        return *e->host.cpu_limit > 0 || !e->source->ops->page_cost;
 }
 
 /* Only where it matters what a step costs, two looks at the CPU clock are paid for. */
@@ -103,6 +103,11 @@ bool engine_limit(Engine *e, nsec_t elapsed) {
                 return false;
         engine_govern(e, 1, elapsed);
         return true;
+}
+
+void engine_unlimit(Engine *e) {
+        e->pace = PACE_INITIAL;
+        monitor_set_attrs(e->monitor, &e->config.attrs);
 }
 
 void engine_govern(Engine *e, double ratio, nsec_t elapsed) {

@@ -39,7 +39,7 @@ typedef struct EngineHost {
         const RootFds *roots;
         const Capabilities *caps;
         ActionSupport **support; /* what can be done to processes here; probed when first needed */
-        bool cpu_limited; /* there is a limit on what monitoring may cost */
+        const double *cpu_limit; /* what monitoring may take of one CPU; 0: no limit */
 } EngineHost;
 
 enum {
@@ -91,6 +91,9 @@ nsec_t engine_acting_cpu(const Engine *engine);
 
 /* There is a limit: a budget that has not been set yet begins low. Whether that was done now. */
 bool engine_limit(Engine *engine, nsec_t elapsed);
+
+/* There is no limit any more. */
+void engine_unlimit(Engine *engine);
 
 /* Adapts how often it looks, so that the daemon, which used `ratio` times what it may in the time `elapsed` since the
  * last call, keeps to its limit (pace.h). */

@@ -90,13 +90,26 @@ int manager_init(Manager *m, const EngineHost *host, double cpu_limit) {
 
         *m = (Manager) { .host = *host, .cpu_limit = cpu_limit, .governed = clock_nsec(CLOCK_MONOTONIC) };
         m->host.support = &m->support;
-        m->host.cpu_limited = cpu_limit > 0;
+        m->host.cpu_limit = &m->cpu_limit;
         r = sd_event_add_time(host->event, &m->governor, CLOCK_MONOTONIC, 0, 0, on_govern, m);
         if (r >= 0)
                 r = sd_event_source_set_enabled(m->governor, SD_EVENT_OFF);
         if (r < 0)
                 return r;
         return subscribers_init(&m->subscribers, host->event);
+}
+
+void manager_set_cpu_limit(Manager *m, double cpu_limit) {
+        if (cpu_limit == m->cpu_limit)
+                return;
+        m->cpu_limit = cpu_limit;
+        for (size_t i = 0; i < m->n_engines && cpu_limit == 0; i++)
+                engine_unlimit(m->engines[i]);
+        manager_watch(m);
+}
+
+int manager_observe(Manager *m) {
+        return action_support_none("this daemon only looks (it runs with --observe)", &m->support);
 }
 
 void manager_end(Manager *m, Engine *engine) {

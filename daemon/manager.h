@@ -37,6 +37,13 @@ enum {
 int manager_init(Manager *manager, const EngineHost *host, double cpu_limit);
 void manager_deinit(Manager *manager);
 
+/* From now on; as for manager_init(). Monitors that were slowed down for the old limit find their pace anew. */
+void manager_set_cpu_limit(Manager *manager, double cpu_limit);
+
+/* No scheme will act, whatever it says: those that would are refused. To be called before any monitor starts. 0 or
+ * -ENOMEM. */
+int manager_observe(Manager *manager);
+
 /* What engines tell their owner. */
 EngineCallbacks manager_callbacks(Manager *manager);
 

@@ -21,7 +21,7 @@ int method_get_events(ControlCall *call, json_t *parameters, void *userdata) {
                 return control_error_invalid(call, "limit");
         if (control_call_wants_more(call)) {
                 r = event_readers_add(&c->event_readers, call, monitor, (uint64_t) limit);
-                return r == CONTROL_E_LIMIT ? methods_too_many_streams(call) : r;
+                return r == CONTROL_E_LIMIT ? methods_too_many_streams(c, call) : r;
         }
 
         w = control_reply_begin(call);

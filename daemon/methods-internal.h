@@ -15,7 +15,7 @@ int methods_config_invalid(ControlCall *call, const char *file, const ConfigErro
 int methods_action_unavailable(ControlCall *call, const SchemeConfig *schemes, size_t n, const char *reason);
 
 /* Sends TooManyStreams. */
-int methods_too_many_streams(ControlCall *call);
+int methods_too_many_streams(const MethodsContext *context, ControlCall *call);
 
 /* methods-events.c */
 extern const Field methods_events_fields[];

@@ -33,11 +33,16 @@ const Field methods_goal_input_fields[] = {
 int methods_config_invalid(ControlCall *call, const char *file, const ConfigErrors *errors) {
         json_t *problems = json_array(), *parameters;
 
-        for (size_t i = 0; problems && i < errors->n; i++)
-                json_array_append_new(problems,
-                                      json_pack("{s:I,s:I,s:o}", "line", (json_int_t) errors->errors[i].line, "column",
-                                                (json_int_t) errors->errors[i].column, "text",
-                                                varlink_string(errors->errors[i].text)));
+        for (size_t i = 0; problems && i < errors->n; i++) {
+                const ConfigError *error = &errors->errors[i];
+                const char *in = config_error_file(errors, error);
+                json_t *problem = json_pack("{s:I,s:I,s:o}", "line", (json_int_t) error->line, "column",
+                                            (json_int_t) error->column, "text", varlink_string(error->text));
+
+                if (problem && in)
+                        json_object_set_new(problem, "file", varlink_string(in));
+                json_array_append_new(problems, problem);
+        }
         parameters = json_pack("{s:o}", "problems", problems);
         if (parameters && file)
                 json_object_set_new(parameters, "file", varlink_string(file));
@@ -228,6 +233,12 @@ static int report_reload(ControlCall *call, const ReloadReport *report) {
                         writer_string(w, NULL, report->fates[fate].names[i]);
                 writer_close(w);
         }
+        if (w) {
+                writer_open_array(w, "restart_needed");
+                for (size_t i = 0; i < report->n_fixed; i++)
+                        writer_string(w, NULL, report->fixed[i]);
+                writer_close(w);
+        }
         return control_reply_end(call);
 }
 
@@ -238,11 +249,11 @@ int method_reload(ControlCall *call, json_t *parameters, void *userdata) {
         int r;
 
         (void) parameters;
-        if (!c->config_file)
+        if (!configuration_has_place(c->configuration))
                 return control_error(call, UDAMON_ERROR("NoConfigFile"), NULL);
 
-        r = reload(c->manager, c->config_file, &report, &errors);
+        r = configuration_reload(c->configuration, &report, &errors);
         if (r == -EINVAL)
-                return methods_config_invalid(call, c->config_file, &errors);
+                return methods_config_invalid(call, configuration_name(c->configuration), &errors);
         return r < 0 ? r : report_reload(call, &report);
 }

@@ -106,8 +106,8 @@ static int get_status(ControlCall *call, json_t *parameters, void *userdata) {
         if (w) {
                 writer_open_object(w, "context");
                 writer_string(w, "version", UDAMON_VERSION);
-                if (c->config_file)
-                        writer_string(w, "config_file", c->config_file);
+                if (configuration_has_place(c->configuration))
+                        writer_string(w, "config_file", configuration_name(c->configuration));
                 if (c->socket)
                         writer_string(w, "socket", c->socket);
                 if (c->manager->cpu_limit > 0)
@@ -236,10 +236,10 @@ static int no_snapshot_yet(ControlCall *call, const Engine *engine) {
                                        (json_int_t) (end - MIN(now, end))));
 }
 
-int methods_too_many_streams(ControlCall *call) {
-        tell_limit(call, "streams", CONTROL_LIMITS_DEFAULT.streams_per_uid);
+int methods_too_many_streams(const MethodsContext *c, ControlCall *call) {
+        tell_limit(call, "streams", control_limits(c->control)->streams_per_uid);
         return control_error(call, UDAMON_ERROR("TooManyStreams"),
-                             json_pack("{s:i}", "limit", (int) CONTROL_LIMITS_DEFAULT.streams_per_uid));
+                             json_pack("{s:i}", "limit", (int) control_limits(c->control)->streams_per_uid));
 }
 
 static int get_snapshot(ControlCall *call, json_t *parameters, void *userdata) {
@@ -255,7 +255,7 @@ static int get_snapshot(ControlCall *call, json_t *parameters, void *userdata) {
         snapshot = monitor_snapshot(engine_monitor(engine));
         if (control_call_wants_more(call)) {
                 r = subscribers_add(&c->manager->subscribers, engine, call);
-                return r == CONTROL_E_LIMIT ? methods_too_many_streams(call) : r;
+                return r == CONTROL_E_LIMIT ? methods_too_many_streams(c, call) : r;
         }
         if (!snapshot)
                 return no_snapshot_yet(call, engine);

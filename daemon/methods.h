@@ -2,10 +2,8 @@
 /* The methods of io.udamon.monitor. */
 #pragma once
 
-#include "access.h"
-#include "control.h"
+#include "configuration.h"
 #include "event-readers.h"
-#include "manager.h"
 
 typedef struct MethodsContext {
         Manager *manager;
@@ -13,7 +11,7 @@ typedef struct MethodsContext {
         EventReaders event_readers;
         Access access;
         nsec_t started;         /* CLOCK_MONOTONIC */
-        const char *config_file; /* NULL for none */
+        Configuration *configuration;
         const char *socket;      /* NULL for none */
 } MethodsContext;
 

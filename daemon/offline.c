@@ -7,24 +7,28 @@
 
 #include "action/support.h"
 #include "base/error.h"
+#include "config/errors.h"
+#include "config/load.h"
 #include "log.h"
 #include "simulate.h"
 
-void print_config_errors(const char *file, const ConfigErrors *errors) {
+void print_config_errors(const ConfigErrors *errors) {
         for (size_t i = 0; i < errors->n; i++) {
                 const ConfigError *error = &errors->errors[i];
+                const char *file = config_error_file(errors, error);
 
                 if (error->line > 0)
-                        (void) fprintf(stderr, "%s:%u:%u: %s\n", file, error->line, error->column, error->text);
+                        (void) fprintf(stderr, "%s:%u:%u: %s\n", file ?: "", error->line, error->column, error->text);
                 else
-                        (void) fprintf(stderr, "%s: %s\n", file, error->text);
+                        (void) fprintf(stderr, "%s%s%s\n", file ?: "", file ? ": " : "", error->text);
         }
         if (errors->n_more > 0)
-                (void) fprintf(stderr, "%s: and %zu more\n", file, errors->n_more);
+                (void) fprintf(stderr, "and %zu more\n", errors->n_more);
 }
 
 /* What a correct file asks for and this machine cannot do: it may be meant for another one. */
-static void note_unusable(const char *file, const Config *config) {
+static void note_unusable(const Loaded *loaded) {
+        const Config *config = loaded->config;
         RootFds roots = ROOT_FDS_NONE;
         ActionSupport *support = NULL;
 
@@ -36,6 +40,7 @@ static void note_unusable(const char *file, const Config *config) {
                 for (size_t k = 0; k < config->monitors[i].n_schemes; k++) {
                         const SchemeConfig *scheme = &config->monitors[i].schemes[k];
                         const ActionFinding *finding = &support->actions[scheme->action];
+                        const char *file = loaded->files[config->monitors[i].file - 1];
 
                         if (finding->usable || scheme->dry_run)
                                 continue;
@@ -47,25 +52,32 @@ static void note_unusable(const char *file, const Config *config) {
         root_fds_close(&roots);
 }
 
-static int check_file(const char *file) {
+/* One path, or the usual places. */
+static int check_path(const char *path) {
+        LoadFrom from = { .root = "", .usual = !path, .paths = &path, .n_paths = path ? 1 : 0 };
         _cleanup_(config_errors_deinit) ConfigErrors errors = {};
-        _cleanup_(config_freep) Config *config = NULL;
-        int r;
+        _cleanup_(loaded_deinit) Loaded loaded = {};
 
-        r = config_load(file, &config, &errors);
-        print_config_errors(file, &errors);
-        if (r < 0)
+        if (load_configuration(&from, NULL, &loaded, &errors) < 0) {
+                print_config_errors(&errors);
                 return EXIT_CONFIG;
-        (void) printf("%s: correct, %zu monitor%s\n", file, config->n_monitors, config->n_monitors == 1 ? "" : "s");
-        note_unusable(file, config);
+        }
+        (void) printf("%s: correct, %zu monitor%s", path ?: "/etc/udamon", loaded.config->n_monitors,
+                      loaded.config->n_monitors == 1 ? "" : "s");
+        if (loaded.n_files != 1 || !path)
+                (void) printf(" in %zu file%s", loaded.n_files, loaded.n_files == 1 ? "" : "s");
+        (void) printf("\n");
+        note_unusable(&loaded);
         return EXIT_OK;
 }
 
-int offline_check(const char *const *files, size_t n) {
+int offline_check(const char *const *paths, size_t n) {
         int status = EXIT_OK;
 
+        if (n == 0)
+                return check_path(NULL);
         for (size_t i = 0; i < n; i++)
-                if (check_file(files[i]) != EXIT_OK)
+                if (check_path(paths[i]) != EXIT_OK)
                         status = EXIT_CONFIG;
         return status;
 }
@@ -83,8 +95,10 @@ int offline_simulate(const char *file) {
                 log_error("cannot read %s: %s", file, error_text(r));
                 return EXIT_CONFIG;
         }
-        r = config_parse_schemes(text.data, text.size, &schemes, &n, &errors);
-        print_config_errors(file, &errors);
+        r = config_errors_begin(&errors, file);
+        if (r == 0)
+                r = config_parse_schemes(text.data, text.size, &schemes, &n, &errors);
+        print_config_errors(&errors);
         if (r < 0)
                 return EXIT_CONFIG;
 

@@ -6,8 +6,8 @@
 #include "options.h"
 
 /* One line each to standard error. */
-void print_config_errors(const char *file, const ConfigErrors *errors);
+void print_config_errors(const ConfigErrors *errors);
 
 /* Both return an exit status. */
-int offline_check(const char *const *files, size_t n); /* all of them, whatever is wrong with one */
+int offline_check(const char *const *paths, size_t n); /* all of them; none: the usual places */
 int offline_simulate(const char *file);

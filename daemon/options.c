@@ -6,23 +6,28 @@
 #include <getopt.h>
 #include <stdio.h>
 
+#include "base/error.h"
 #include "base/parse.h"
+#include "config/settings.h"
 #include "log.h"
-#include "manager.h"
 #include "state.h"
 
 static void help(void) {
         (void) printf("Usage: udamond [OPTIONS]\n"
-                      "       udamond --check FILE...\n\n"
+                      "       udamond --check [PATH...]\n\n"
                       "Watches which memory of running programs is in use, and answers on a varlink socket.\n\n"
-                      "  -c, --config FILE       start the monitors of this YAML file (udamon.yaml(5))\n"
+                      "  -c, --config PATH       read this instead of what is in /etc/udamon: a file of monitors\n"
+                      "                          (udamon.yaml(5)), one of settings if its name ends in .conf\n"
+                      "                          (udamond.conf(5)), or a directory of both; may be repeated; or none\n"
                       "  -s, --socket PATH       listen here instead of %s\n"
                       "      --connection-fd N   serve this connected socket and exit when it closes; with\n"
                       "                          several of them, when the first one does\n"
-                      "      --check FILE...     check configurations: every error with line and column\n"
+                      "      --check [PATH...]   check configurations, without PATH that in /etc/udamon: every error\n"
+                      "                          with line and column\n"
                       "      --simulate FILE     what the schemes of this file would have done over the snapshots on\n"
                       "                          standard input (for `udamonctl simulate`)\n"
                       "      --cpu-limit SHARE   what monitoring may take of one CPU, such as 1%% or 0.2%%; or none\n"
+                      "      --observe           look only: no scheme acts\n"
                       "      --state-directory DIR  keep statistics of schemes and tuned quotas here; or none\n"
                       "      --state-interval TIME  save them so often (default 10s)\n"
                       "  -l, --log-level LEVEL   error, warning, notice, info (default) or debug\n"
@@ -33,30 +38,30 @@ static void help(void) {
                       SOCKET_DEFAULT);
 }
 
-static int parse_level(const char *s) {
-        static const struct {
-                const char *name;
-                int level;
-        } levels[] = {
-                { "error", LOG_ERR },   { "warning", LOG_WARNING }, { "notice", LOG_NOTICE },
-                { "info", LOG_INFO },   { "debug", LOG_DEBUG },
-        };
+/* As udamond.conf would have it. */
+static int check_setting(const char *option, const char *key, const char *value, Settings *scratch) {
+        _cleanup_free_ char *reason = NULL;
+        int r;
 
-        for (size_t i = 0; i < ELEMENTSOF(levels); i++)
-                if (streq(levels[i].name, s))
-                        return levels[i].level;
-        return -EINVAL;
+        r = settings_set(scratch, key, value, &reason);
+        if (r < 0)
+                log_error("--%s: %s", option, reason ?: error_text(r));
+        return r;
 }
 
-static int parse_cpu_limit(const char *s, Options *options) {
-        double share = 0;
+static int check_settings(const Options *options) {
+        _cleanup_(settings_deinit) Settings scratch = {};
+        int r;
 
-        if (!streq(s, "none") && (parse_share(s, &share) != 0 || share < 0.0001)) {
-                log_error("--cpu-limit: '%s' is neither a share of a CPU from 0.01%% up (such as 1%%) nor none", s);
-                return -EINVAL;
+        r = settings_init(&scratch);
+        if (r == 0 && options->log_level) {
+                r = check_setting("log-level", "log_level", options->log_level, &scratch);
+                if (r == 0)
+                        log_set_level(LOG_ERR + (int) scratch.log_level);
         }
-        options->cpu_limit = share;
-        return 0;
+        if (r == 0 && options->cpu_limit)
+                r = check_setting("cpu-limit", "cpu_limit", options->cpu_limit, &scratch);
+        return r;
 }
 
 static int parse_state_interval(const char *s, Options *options) {
@@ -96,6 +101,7 @@ enum {
         OPTION_CHECK,
         OPTION_SIMULATE,
         OPTION_CPU_LIMIT,
+        OPTION_OBSERVE,
         OPTION_STATE_DIRECTORY,
         OPTION_STATE_INTERVAL,
         OPTION_VERSION,
@@ -104,19 +110,20 @@ enum {
 static int parse_option(int option, Options *options) {
         switch (option) {
         case 'c':
-                return add_path(options, options->mode, optarg);
+                options->no_config = streq(optarg, "none");
+                return options->no_config ? 0 : add_path(options, options->mode, optarg);
         case 's':
                 options->socket = optarg;
                 return 0;
         case 'l':
-                if (parse_level(optarg) < 0) {
-                        log_error("--log-level: '%s' is none of error, warning, notice, info, debug", optarg);
-                        return -EINVAL;
-                }
-                log_set_level(parse_level(optarg));
+                options->log_level = optarg;
                 return 0;
         case OPTION_CPU_LIMIT:
-                return parse_cpu_limit(optarg, options);
+                options->cpu_limit = optarg;
+                return 0;
+        case OPTION_OBSERVE:
+                options->observe = true;
+                return 0;
         case OPTION_STATE_DIRECTORY:
                 options->state_directory = optarg;
                 return 0;
@@ -125,7 +132,8 @@ static int parse_option(int option, Options *options) {
         case OPTION_CONNECTION_FD:
                 return parse_fd(optarg, options);
         case OPTION_CHECK:
-                return add_path(options, OPTIONS_CHECK, optarg);
+                options->mode = OPTIONS_CHECK;
+                return optarg ? add_path(options, OPTIONS_CHECK, optarg) : 0;
         case OPTION_SIMULATE:
                 return add_path(options, OPTIONS_SIMULATE, optarg);
         case OPTION_VERSION:
@@ -145,9 +153,10 @@ static int read_vector(int argc, char **argv, Options *options) {
                 { "socket", required_argument, NULL, 's' },
                 { "log-level", required_argument, NULL, 'l' },
                 { "connection-fd", required_argument, NULL, OPTION_CONNECTION_FD },
-                { "check", required_argument, NULL, OPTION_CHECK },
+                { "check", optional_argument, NULL, OPTION_CHECK },
                 { "simulate", required_argument, NULL, OPTION_SIMULATE },
                 { "cpu-limit", required_argument, NULL, OPTION_CPU_LIMIT },
+                { "observe", no_argument, NULL, OPTION_OBSERVE },
                 { "state-directory", required_argument, NULL, OPTION_STATE_DIRECTORY },
                 { "state-interval", required_argument, NULL, OPTION_STATE_INTERVAL },
                 { "help", no_argument, NULL, 'h' },
@@ -172,7 +181,6 @@ static int read_vector(int argc, char **argv, Options *options) {
 
 int options_parse(int argc, char **argv, Options *ret) {
         _cleanup_(options_deinit) Options options = {
-                .cpu_limit = CPU_LIMIT_DEFAULT,
                 .state_interval = STATE_INTERVAL_DEFAULT,
         };
         int r;
@@ -182,6 +190,8 @@ int options_parse(int argc, char **argv, Options *ret) {
         if (!options.paths)
                 return -ENOMEM;
         r = read_vector(argc, argv, &options);
+        if (r == 0)
+                r = check_settings(&options);
         if (r == 0)
                 *ret = TAKE_GENERIC(options, (Options) {});
         return r;

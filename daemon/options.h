@@ -30,10 +30,13 @@ typedef struct Options {
         OptionsMode mode;
         const char **paths; /* configurations, in the order given */
         size_t n_paths;
+        bool no_config; /* nor from the usual places */
         const char *socket; /* NULL: the usual one */
         int connection_fds[CONNECTION_FDS_MAX];
         size_t n_connection_fds;
-        double cpu_limit; /* share of one CPU; 0: none */
+        const char *log_level; /* both checked; NULL: as udamond.conf says */
+        const char *cpu_limit;
+        bool observe; /* no scheme acts */
         const char *state_directory; /* NULL: the usual one; "none" */
         nsec_t state_interval;
 } Options;

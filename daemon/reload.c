@@ -71,6 +71,7 @@ static bool can_go_on(Step *step) {
 static int complain(ConfigErrors *errors, const MonitorConfig *config, size_t scheme, int r, const char *reason) {
         const SchemeConfig *s = scheme < config->n_schemes ? &config->schemes[scheme] : NULL;
 
+        config_errors_resume(errors, config->file);
         return config_errors_addf(errors, s ? s->line : 0, s ? s->column : 0, "monitor '%s': %s", config->name,
                                   reason ?: error_text(r));
 }
@@ -159,11 +160,12 @@ static size_t count_by_hand(const Manager *m) {
         return n;
 }
 
-static int apply(Manager *m, const Config *config, ReloadReport *report, ConfigErrors *errors) {
+int reload(Manager *m, const Config *config, ReloadReport *report, ConfigErrors *errors) {
         Step steps[MONITORS_MAX] = {};
         int r = 0;
 
         if (config->n_monitors + count_by_hand(m) > MONITORS_MAX) {
+                config_errors_resume(errors, 0);
                 r = config_errors_addf(errors, 0, 0, "more than %d monitors, with those started by hand", MONITORS_MAX);
                 return r < 0 ? r : -EINVAL;
         }
@@ -186,47 +188,4 @@ static int apply(Manager *m, const Config *config, ReloadReport *report, ConfigE
         }
         manager_watch(m);
         return 0;
-}
-
-/* The first error stands for all: the rest is where they were asked for. */
-static void tell_refused(const char *path, int r, const ConfigErrors *errors) {
-        const ConfigError *first = errors->n > 0 ? &errors->errors[0] : NULL;
-        size_t n = errors->n + errors->n_more;
-        const Event event = {
-                .kind = EVENT_CONFIG_REFUSED, .numbers = { { "problems", EVENT_COUNT, (double) n } },
-        };
-
-        if (first && first->line > 0)
-                event_report(&event,
-                             "%s was not loaded, everything stays as it was: %zu problem%s, the first at %u:%u: %s",
-                             path, n, n == 1 ? "" : "s", first->line, first->column, first->text);
-        else
-                event_report(&event, "%s was not loaded, everything stays as it was: %s", path,
-                             first ? first->text : error_text(r));
-}
-
-static void tell_loaded(const char *path, const ReloadReport *report) {
-        Event event = { .kind = EVENT_CONFIG_LOADED };
-
-        for (ReloadFate fate = 0; fate < _RELOAD_FATE_MAX; fate++)
-                event.numbers[fate] = (EventNumber) {
-                        reload_fate_name(fate), EVENT_COUNT, (double) report->fates[fate].n,
-                };
-        event_report(&event, "%s loaded again: %zu monitors started, %zu changed, %zu stopped, %zu unchanged", path,
-                     report->fates[RELOAD_STARTED].n, report->fates[RELOAD_CHANGED].n,
-                     report->fates[RELOAD_STOPPED].n, report->fates[RELOAD_UNCHANGED].n);
-}
-
-int reload(Manager *m, const char *path, ReloadReport *report, ConfigErrors *errors) {
-        _cleanup_(config_freep) Config *config = NULL;
-        int r;
-
-        r = config_load(path, &config, errors);
-        if (r == 0)
-                r = apply(m, config, report, errors);
-        if (r < 0)
-                tell_refused(path, r, errors);
-        else
-                tell_loaded(path, report);
-        return r;
 }

@@ -20,10 +20,12 @@ typedef struct ReloadReport {
                 char *names[2 * MONITORS_MAX];
                 size_t n;
         } fates[_RELOAD_FATE_MAX];
+        const char *fixed[4]; /* settings that have changed, and count only when the daemon starts */
+        size_t n_fixed;
 } ReloadReport;
 
 void reload_report_deinit(ReloadReport *report);
 
-/* Loads the file and makes the monitors what it says. Those that were started by hand stay. 0; -EINVAL with
- * what is wrong in errors: then everything is as it was; or -errno. */
-int reload(Manager *manager, const char *path, ReloadReport *report, ConfigErrors *errors);
+/* Makes the monitors what the configuration says. Those that were started by hand stay. 0; -EINVAL with what is wrong
+ * in errors: then everything is as it was; or -errno. */
+int reload(Manager *manager, const Config *config, ReloadReport *report, ConfigErrors *errors);

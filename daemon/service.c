@@ -3,17 +3,16 @@
 #include "service.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
 #include "base/error.h"
+#include "configuration.h"
 #include "event.h"
 #include "log.h"
 #include "methods.h"
 #include "offline.h"
-#include "reload.h"
 #include "state.h"
 
 #define SOCKET_NAME "varlink" /* FileDescriptorName= of the socket unit */
@@ -21,7 +20,7 @@
 /* All that lives as long as the process. */
 typedef struct Daemon {
         const Options *options;
-        const char *config_file; /* NULL: none */
+        Configuration configuration;
         RootFds roots;
         sd_event *event;
         Capabilities *caps;
@@ -30,18 +29,6 @@ typedef struct Daemon {
         ControlConfig control_config;
         Control *control;
 } Daemon;
-
-static const char *config_file(const Options *options) {
-        return options->n_paths > 0 ? options->paths[0] : NULL;
-}
-
-static int load_config(const char *file, Config **ret) {
-        _cleanup_(config_errors_deinit) ConfigErrors errors = {};
-        int r = config_load(file, ret, &errors);
-
-        print_config_errors(file, &errors);
-        return r;
-}
 
 static void on_log(void *userdata, ControlFact fact, const ControlPeer *peer, const char *text) {
         static const EventKind kinds[] = {
@@ -71,14 +58,10 @@ static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *info, vo
 
         (void) s;
         (void) info;
-        if (!d->config_file) {
-                log_notice("started without a configuration file: nothing to load again");
-                return 0;
-        }
-        (void) sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_nsec(CLOCK_MONOTONIC) / NSEC_PER_USEC);
-        (void) reload(&d->manager, d->config_file, &report, &errors);
-        print_config_errors(d->config_file, &errors);
-        (void) sd_notify(0, "READY=1");
+        if (configuration_has_place(&d->configuration))
+                (void) configuration_reload(&d->configuration, &report, &errors);
+        else
+                log_notice("started without a configuration: nothing to load again");
         return 0;
 }
 
@@ -107,6 +90,7 @@ static int add_signals(Daemon *d) {
 
 static int listen_on(Daemon *d, char **ret_error) {
         const Options *options = d->options;
+        const char *socket = options->socket ?: d->configuration.loaded.settings.socket;
         int r;
 
         for (size_t i = 0; i < options->n_connection_fds; i++) {
@@ -117,15 +101,15 @@ static int listen_on(Daemon *d, char **ret_error) {
                         return error_setf(ret_error, r, "descriptor %d is no connected socket: %s", fd,
                                           error_text(r));
         }
-        if (options->n_connection_fds > 0 && !options->socket)
+        if (options->n_connection_fds > 0 && !socket)
                 return 0;
 
-        if (!options->socket) {
+        if (!socket) {
                 r = control_listen_inherited(d->control, SOCKET_NAME, ret_error);
                 if (r != CONTROL_E_NONE)
                         return r;
         }
-        d->methods.socket = options->socket ?: SOCKET_DEFAULT;
+        d->methods.socket = socket ?: SOCKET_DEFAULT;
         return control_listen_path(d->control, d->methods.socket, 0660, d->methods.access.read_group, ret_error);
 }
 
@@ -155,19 +139,20 @@ static void log_capabilities(const Capabilities *caps, bool is_private) {
 }
 
 static int set_up_control(Daemon *d, char **ret_error) {
+        const Settings *settings = &d->configuration.loaded.settings;
         int r;
 
         d->methods = (MethodsContext) {
                 .manager = &d->manager,
                 .started = clock_nsec(CLOCK_MONOTONIC),
-                .config_file = d->config_file,
+                .configuration = &d->configuration,
         };
-        access_init(&d->methods.access, ACCESS_READ_GROUP, ACCESS_ADMIN_GROUP);
+        access_init(&d->methods.access, settings->read_group, settings->admin_group);
         d->control_config = (ControlConfig) {
                 .info = &methods_service,
                 .methods = methods_table,
                 .n_methods = methods_n,
-                .limits = CONTROL_LIMITS_DEFAULT,
+                .limits = configuration_limits(settings),
                 .allowed = methods_allowed,
                 .called = methods_called,
                 .log = on_log,
@@ -180,24 +165,27 @@ static int set_up_control(Daemon *d, char **ret_error) {
         if (r < 0)
                 return r;
         d->methods.control = d->control;
+        d->configuration.manager = &d->manager;
+        d->configuration.access = &d->methods.access;
+        d->configuration.control = d->control;
         return listen_on(d, ret_error);
 }
 
 /* Private daemons, and those on a socket of their own, keep nothing unless they are told to. */
-static const char *state_directory(const Options *options) {
-        const char *directory = options->state_directory;
+static const char *state_directory(const Daemon *d) {
+        const char *directory = d->options->state_directory ?: d->configuration.loaded.settings.state_directory;
 
         if (directory)
                 return streq(directory, "none") ? NULL : directory;
-        if (options->n_connection_fds > 0)
+        if (d->options->n_connection_fds > 0)
                 return NULL;
         directory = getenv("STATE_DIRECTORY");
         if (directory && *directory)
                 return directory;
-        return options->socket ? NULL : STATE_DIRECTORY_DEFAULT;
+        return d->options->socket ? NULL : STATE_DIRECTORY_DEFAULT;
 }
 
-static int set_up(Daemon *d, const Config *config, char **ret_error) {
+static int set_up(Daemon *d, char **ret_error) {
         int r;
 
         r = root_fds_open(&d->roots, "");
@@ -210,19 +198,21 @@ static int set_up(Daemon *d, const Config *config, char **ret_error) {
                 r = capabilities_probe(&d->roots, &d->caps);
         if (r >= 0)
                 r = manager_init(&d->manager, &(EngineHost) { .event = d->event, .roots = &d->roots, .caps = d->caps },
-                                 d->options->cpu_limit);
+                                 d->configuration.loaded.settings.cpu_limit);
+        if (r == 0 && d->options->observe)
+                r = manager_observe(&d->manager);
         if (r < 0)
                 return r;
         log_capabilities(d->caps, d->options->n_connection_fds > 0);
 
-        if (state_directory(d->options)) {
-                r = state_open(&d->manager, state_directory(d->options), d->options->state_interval, &d->manager.state);
+        if (state_directory(d)) {
+                r = state_open(&d->manager, state_directory(d), d->options->state_interval, &d->manager.state);
                 if (r < 0)
                         return r;
         }
         r = set_up_control(d, ret_error);
-        if (r == 0 && config)
-                start_monitors(d, config);
+        if (r == 0)
+                start_monitors(d, d->configuration.loaded.config);
         return r;
 }
 
@@ -233,27 +223,35 @@ static void tear_down(Daemon *d) {
         event_readers_deinit(&d->methods.event_readers);
         control_free(d->control);
         capabilities_free(d->caps);
+        configuration_deinit(&d->configuration);
         sd_event_unref(d->event);
         root_fds_close(&d->roots);
 }
 
+static int load_configuration_of(Daemon *d) {
+        _cleanup_(config_errors_deinit) ConfigErrors errors = {};
+        int r;
+
+        r = configuration_load(&d->configuration, d->options, &errors);
+        print_config_errors(&errors);
+        if (r < 0)
+                (void) sd_notifyf(0, "STATUS=The configuration is wrong, nothing was started\nERRNO=%d", -r);
+        else
+                log_set_level(LOG_ERR + (int) d->configuration.loaded.settings.log_level);
+        return r;
+}
+
 int service_run(const Options *options) {
-        _cleanup_(tear_down) Daemon d = {
-                .options = options,
-                .config_file = config_file(options),
-                .roots = ROOT_FDS_NONE,
-        };
-        _cleanup_(config_freep) Config *config = NULL;
+        _cleanup_(tear_down) Daemon d = { .options = options, .roots = ROOT_FDS_NONE };
         _cleanup_free_ char *reason = NULL;
         int r;
 
-        if (d.config_file) {
-                r = load_config(d.config_file, &config);
-                if (r < 0)
-                        return EXIT_CONFIG;
-        }
-        r = set_up(&d, config, &reason);
+        r = load_configuration_of(&d);
+        if (r < 0)
+                return EXIT_CONFIG;
+        r = set_up(&d, &reason);
         if (r != 0) {
+                (void) sd_notifyf(0, "STATUS=%s\nERRNO=%d", reason ?: error_text(r), r < 0 ? -r : EADDRINUSE);
                 log_error("%s", reason ?: error_text(r));
                 return EXIT_FAILED;
         }

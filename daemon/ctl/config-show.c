@@ -73,7 +73,8 @@ int verb_reload(const Arguments *args) {
         _cleanup_(connection_close) Connection connection = CONNECTION_NONE;
         _cleanup_json_ json_t *reply = NULL;
         Screen screen = screen_for(stdout, args);
-        size_t total = 0;
+        size_t total = 0, at;
+        json_t *key;
         int r;
 
         r = connection_open(&connection, args->socket);
@@ -92,6 +93,9 @@ int verb_reload(const Arguments *args) {
                 return print_json(TAKE_PTR(reply));
         for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
                 print_names(&screen, kinds[i], json_object_get(reply, kinds[i]));
+        json_array_foreach(json_object_get(reply, "restart_needed"), at, key)
+                (void) printf("%s has changed, which counts only when the daemon starts again\n",
+                              json_string_value(key) ? json_string_value(key) : "?");
         if (total == 0)
                 (void) puts("the configuration holds no monitor, and none was stopped");
         return verb_finish(0);

@@ -84,6 +84,7 @@ static int no_such_scheme(json_t *parameters) {
 
 /* "FILE:line:column: text", as compilers do, so that editors can go there. */
 static void print_problem(const char *file, json_t *problem) {
+        const char *in = json_string_value(json_object_get(problem, "file"));
         json_int_t line = json_integer_value(json_object_get(problem, "line"));
         json_int_t column = json_integer_value(json_object_get(problem, "column"));
         _cleanup_free_ char *text = NULL;
@@ -94,7 +95,7 @@ static void print_problem(const char *file, json_t *problem) {
                                 (int64_t) column);
         else if (line > 0)
                 (void) snprintf(place, sizeof(place), "%" PRIi64 ":", (int64_t) line);
-        if (asprintf(&text, "%s:%s %s", file, place, text_of(problem, "text")) < 0) {
+        if (asprintf(&text, "%s:%s %s", in ? in : file, place, text_of(problem, "text")) < 0) {
                 text = NULL;
                 return;
         }
@@ -139,8 +140,7 @@ static int scheme_error(const char *name, json_t *parameters, const char *file) 
                             text_of(parameters, "reason"));
         if (streq(name, "NoConfigFile"))
                 return fail(CTL_REFUSED,
-                            "the daemon was started without a configuration file: there is nothing to load "
-                            "again (start it with 'udamond --config FILE')");
+                            "the daemon was started without a configuration: there is nothing to load again");
         return fail(CTL_REFUSED, "the daemon refused: %s", name);
 }
 

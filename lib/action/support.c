@@ -305,6 +305,17 @@ int action_support_probe(const RootFds *roots, ActionSupport **ret) {
         return action_support_probe_with(roots, &ACTION_IO_REAL, ret);
 }
 
+int action_support_none(const char *reason, ActionSupport **ret) {
+        _cleanup_(action_support_freep) ActionSupport *support = calloc(1, sizeof(*support));
+        int r = support ? 0 : -ENOMEM;
+
+        for (unsigned action = 0; action < _ACTION_MAX && r == 0; action++)
+                r = set_finding(support, (Action) action, action == ACTION_STAT, action == ACTION_STAT ? "" : reason);
+        if (r == 0)
+                *ret = TAKE_PTR(support);
+        return r;
+}
+
 ActionSupport *action_support_free(ActionSupport *support) {
         if (!support)
                 return NULL;

@@ -19,6 +19,9 @@ typedef struct ActionSupport {
 int action_support_probe(const RootFds *roots, ActionSupport **ret);
 /* The same with other system calls. */
 int action_support_probe_with(const RootFds *roots, const ActionIo *io, ActionSupport **ret);
+/* Nothing but stat, for this reason. 0 or -ENOMEM. */
+int action_support_none(const char *reason, ActionSupport **ret);
+
 ActionSupport *action_support_free(ActionSupport *support);
 
 static inline void action_support_freep(ActionSupport **support) {

@@ -85,18 +85,19 @@ static int read_config(const YamlNode *root, Config **ret, ConfigErrors *errors)
 int config_parse(const char *text, size_t size, Config **ret, ConfigErrors *errors) {
         _cleanup_(config_freep) Config *config = NULL;
         _cleanup_(yaml_tree_freep) YamlNode *root = NULL;
+        size_t before = config_errors_count(errors);
         int r;
-
-        assert(errors->n == 0);
 
         r = yaml_tree_read(text, size, &root, errors);
         if (r == 0)
                 r = read_config(root, &config, errors);
         if (r < 0)
                 return r;
-        if (errors->n > 0)
+        if (config_errors_count(errors) > before)
                 return -EINVAL;
 
+        for (size_t i = 0; i < config->n_monitors; i++)
+                config->monitors[i].file = errors->at;
         *ret = TAKE_PTR(config);
         return 0;
 }
@@ -250,17 +251,24 @@ static int report_unreadable(ConfigErrors *errors, int reason) {
         return r < 0 ? r : -EINVAL;
 }
 
-int config_load(const char *path, Config **ret, ConfigErrors *errors) {
-        _cleanup_(buffer_deinit) Buffer buffer = {};
+int config_read_file(const char *path, Buffer *ret, ConfigErrors *errors) {
         _cleanup_close_ int fd = -1;
         int r;
 
+        r = config_errors_begin(errors, path);
+        if (r < 0)
+                return r;
         fd = open_regular(path);
         if (fd < 0)
                 return report_unreadable(errors, fd);
+        r = read_whole(fd, CONFIG_FILE_MAX, ret);
+        return r < 0 ? report_unreadable(errors, r) : 0;
+}
 
-        r = read_whole(fd, CONFIG_FILE_MAX, &buffer);
-        if (r < 0)
-                return report_unreadable(errors, r);
-        return config_parse(buffer.data, buffer.size, ret, errors);
+int config_load(const char *path, Config **ret, ConfigErrors *errors) {
+        _cleanup_(buffer_deinit) Buffer buffer = {};
+        int r;
+
+        r = config_read_file(path, &buffer, errors);
+        return r < 0 ? r : config_parse(buffer.data, buffer.size, ret, errors);
 }

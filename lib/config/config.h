@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/file.h"
 #include "base/macro.h"
 #include "monitor/attrs.h"
 #include "scheme/scheme.h"
@@ -28,6 +29,7 @@ typedef struct TargetConfig {
 } TargetConfig;
 
 typedef struct MonitorConfig {
+        unsigned file; /* of a configuration of several (load.h): from 1; 0: none */
         char *name;
         char *ops;    /* "vaddr", "paddr" */
         char *source; /* "auto", "idle", "softdirty", "referenced", "sim" */
@@ -51,12 +53,16 @@ typedef struct ConfigError {
         unsigned line;   /* from 1; 0 where none applies */
         unsigned column; /* from 1, in characters */
         char *text;      /* "unknown key 'intervall' in 'intervals' (did you mean 'interval'?)" */
+        unsigned file;   /* from 1, in the order in which they were read; 0: a text that is none */
 } ConfigError;
 
 typedef struct ConfigErrors {
-        ConfigError *errors; /* in file order, at most CONFIG_ERRORS_MAX */
+        ConfigError *errors; /* in the order of files and lines, at most CONFIG_ERRORS_MAX */
         size_t n;
         size_t n_more; /* found beyond that */
+        char **files;
+        unsigned n_files;
+        unsigned at; /* the file that is being read */
 } ConfigErrors;
 
 #define CONFIG_ERRORS_MAX 20
@@ -65,7 +71,11 @@ typedef struct ConfigErrors {
 /* Parses and validates the text of one file. 0; -EINVAL with errors filled; -ENOMEM. */
 int config_parse(const char *text, size_t size, Config **ret, ConfigErrors *errors);
 
-/* The same from a file; a file that cannot be read is one error without a line. */
+/* The text of a file of at most CONFIG_FILE_MAX bytes. A file that cannot be read is one error without a line.
+ * 0, -EINVAL or -ENOMEM. */
+int config_read_file(const char *path, Buffer *ret, ConfigErrors *errors);
+
+/* Both. */
 int config_load(const char *path, Config **ret, ConfigErrors *errors);
 
 /* The schemes of a text: either a document whose one key is `schemes`, or a whole configuration with exactly
@@ -86,6 +96,9 @@ int config_format_scheme(const SchemeConfig *scheme, char **ret);
 
 Config *config_free(Config *config);
 void config_errors_deinit(ConfigErrors *errors);
+
+/* The path of the file that an error is in; NULL: a text that is none. */
+const char *config_error_file(const ConfigErrors *errors, const ConfigError *error);
 
 /* Whether it watches physical memory. */
 bool monitor_config_is_physical(const MonitorConfig *monitor);

@@ -104,7 +104,7 @@ static int copy_all(const MonitorConfig *from, MonitorConfig *to) {
 int monitor_config_copy(const MonitorConfig *monitor, MonitorConfig *ret) {
         int r;
 
-        *ret = (MonitorConfig) { .attrs = monitor->attrs, .seed = monitor->seed };
+        *ret = (MonitorConfig) { .file = monitor->file, .attrs = monitor->attrs, .seed = monitor->seed };
         r = copy_all(monitor, ret);
         if (r < 0)
                 monitor_config_deinit(ret);

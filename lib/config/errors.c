@@ -13,20 +13,46 @@ void config_errors_deinit(ConfigErrors *errors) {
         for (size_t i = 0; i < errors->n; i++)
                 free(errors->errors[i].text);
         free(errors->errors);
+        for (unsigned i = 0; i < errors->n_files; i++)
+                free(errors->files[i]);
+        free(errors->files);
         *errors = (ConfigErrors) {};
+}
+
+int config_errors_begin(ConfigErrors *errors, const char *path) {
+        char **files = reallocarray(errors->files, errors->n_files + 1, sizeof(*files));
+
+        if (!files)
+                return -ENOMEM;
+        errors->files = files;
+        files[errors->n_files] = strdup(path);
+        if (!files[errors->n_files])
+                return -ENOMEM;
+        errors->at = ++errors->n_files;
+        return 0;
+}
+
+void config_errors_resume(ConfigErrors *errors, unsigned file) {
+        errors->at = file;
+}
+
+const char *config_error_file(const ConfigErrors *errors, const ConfigError *error) {
+        return error->file > 0 ? errors->files[error->file - 1] : NULL;
 }
 
 size_t config_errors_count(const ConfigErrors *errors) {
         return errors->n + errors->n_more;
 }
 
-static bool is_before(unsigned line, unsigned column, const ConfigError *error) {
+static bool is_before(unsigned file, unsigned line, unsigned column, const ConfigError *error) {
+        if (file != error->file)
+                return file < error->file;
         return line != error->line ? line < error->line : column < error->column;
 }
 
 bool config_errors_wants(const ConfigErrors *errors, unsigned line, unsigned column) {
         return errors->n < CONFIG_ERRORS_MAX ||
-               is_before(line, column, &errors->errors[errors->n - 1]);
+               is_before(errors->at, line, column, &errors->errors[errors->n - 1]);
 }
 
 /* Puts an error at its place; when the list is full, the last one gives way. */
@@ -39,7 +65,7 @@ static void insert(ConfigErrors *errors, ConfigError error) {
         }
 
         for (at = errors->n; at > 0; at--) {
-                if (!is_before(error.line, error.column, &errors->errors[at - 1]))
+                if (!is_before(error.file, error.line, error.column, &errors->errors[at - 1]))
                         break;
                 errors->errors[at] = errors->errors[at - 1];
         }
@@ -49,7 +75,7 @@ static void insert(ConfigErrors *errors, ConfigError error) {
 
 int config_errors_addf(ConfigErrors *errors, unsigned line, unsigned column, const char *format,
                        ...) {
-        ConfigError error = { .line = line, .column = column };
+        ConfigError error = { .file = errors->at, .line = line, .column = column };
         va_list ap;
         int n;
 

@@ -8,6 +8,12 @@
 
 #include "config/config.h"
 
+/* What is reported from now on is in this file, behind all that was reported before. 0 or -ENOMEM. */
+int config_errors_begin(ConfigErrors *errors, const char *path);
+
+/* The same for a file that was begun before, by its number; 0: none in particular. */
+void config_errors_resume(ConfigErrors *errors, unsigned file);
+
 /* Whether an error at this place would be kept, or only counted: worth asking before working on a
  * helpful text. */
 bool config_errors_wants(const ConfigErrors *errors, unsigned line, unsigned column);

@@ -162,18 +162,23 @@ static int print_inner(FILE *out, const SchemaField *field, void *object, const 
                     : print_map(out, field->map, (char *) object + field->offset, inner);
 }
 
+int schema_print_map_roff(const SchemaMap *map, const void *object, const char *heading, FILE *out) {
+        int r = 0;
+
+        (void) fprintf(out, ".SS %s\n", heading);
+        print_text(out, map->doc);
+        for (size_t i = 0; i < map->n_fields && r == 0; i++)
+                r = print_field(out, &map->fields[i], object);
+        return r;
+}
+
 static int print_map(FILE *out, const SchemaMap *map, void *object, const char *path) {
         int r = 0;
 
         if (map->init)
                 r = map->init(object);
-        if (r < 0)
-                return r;
-
-        (void) fprintf(out, ".SS %s\n", *path ? path : "Top level");
-        print_text(out, map->doc);
-        for (size_t i = 0; i < map->n_fields && r == 0; i++)
-                r = print_field(out, &map->fields[i], object);
+        if (r == 0)
+                r = schema_print_map_roff(map, object, *path ? path : "Top level", out);
         for (size_t i = 0; i < map->n_fields && r == 0; i++)
                 r = print_inner(out, &map->fields[i], object, path);
         return r;

@@ -77,7 +77,7 @@ class Udamon:
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
   def begin(self):
-    command = [os.path.join(self.args.build, 'daemon/udamond'), '--socket', SOCKET, '--log-level', 'warning']
+    command = [os.path.join(self.args.build, 'daemon/udamond'), '--config', 'none', '--socket', SOCKET, '--log-level', 'warning']
     command += ['--cpu-limit', self.args.cpu_limit] if self.args.cpu_limit else []
     self.daemon = subprocess.Popen(command)
     self.pid = self.daemon.pid

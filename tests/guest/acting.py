@@ -242,7 +242,7 @@ class Daemon:
   """A udamond."""
 
   def __init__(self):
-    self.process = subprocess.Popen([daemon, '--socket', SOCKET, '--log-level', 'error'])
+    self.process = subprocess.Popen([daemon, '--config', 'none', '--socket', SOCKET, '--log-level', 'error'])
     wait_until(lambda: os.path.exists(SOCKET), 10, 'a socket')
 
   def __enter__(self):

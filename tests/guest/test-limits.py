@@ -338,7 +338,7 @@ def other_programs(server):
 def ends_at_once(_):
   """SIGTERM in the middle of a plan: the daemon ends within a second"""
   socket = '/tmp/other.socket'
-  process = subprocess.Popen([acting.daemon, '--socket', socket, '--log-level', 'error'])
+  process = subprocess.Popen([acting.daemon, '--config', 'none', '--socket', socket, '--log-level', 'error'])
   wait_until(lambda: os.path.exists(socket), 10, 'a socket')
   with Puppet() as p:
     area = p.map('anon', 200 * MIB)

@@ -208,7 +208,7 @@ class Daemon:
   """A udamond with a monitored workload."""
 
   def __init__(self, prefix=()):
-    self.process = subprocess.Popen([*prefix, daemon, '--socket', SOCKET, '--log-level', 'error'])
+    self.process = subprocess.Popen([*prefix, daemon, '--config', 'none', '--socket', SOCKET, '--log-level', 'error'])
     while not os.path.exists(SOCKET):
       time.sleep(0.05)
     with open('/tmp/workload.cfg', 'w', encoding='ascii') as file:

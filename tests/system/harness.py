@@ -149,8 +149,9 @@ class Daemon:
   def __init__(self, directory, *arguments, prefix=(), wait=True, environment=None, socket_path=None):
     self.socket = socket_path or os.path.join(directory, 's')
     self.log_path = tempfile.mktemp(prefix='log-', dir=directory)
+    none = [] if '--config' in arguments or '-c' in arguments else ['--config', 'none']  # not what this machine has
     with open(self.log_path, 'wb') as log:
-      self.process = subprocess.Popen([*prefix, udamond, '--socket', self.socket, *arguments], stdout=log, stderr=log,
+      self.process = subprocess.Popen([*prefix, udamond, '--socket', self.socket, *none, *arguments], stdout=log, stderr=log,
                                       stdin=subprocess.DEVNULL, env={**os.environ, **(environment or {})},
                                       preexec_fn=die_with_us)
     self.pid = self.process.pid

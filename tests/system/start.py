@@ -66,7 +66,7 @@ class Start(Case):
     self.assertEqual(self.udamond('--config', SHIPPED, SHIPPED).returncode, 2)
 
   def test_a_configuration_that_cannot_be_read(self):
-    for path, pattern in (self.path('none'), 'No such file'), (self.directory, 'directory'):
+    for path, pattern in (self.path('none'), 'No such file'), ('/dev/full', 'regular file'):
       result = self.udamond('--config', path, '--socket', self.path('s'))
       self.assert_start_fails(result, 3, pattern)
       self.assertEqual(result.stderr.count('\n'), 1)
@@ -117,7 +117,7 @@ class Start(Case):
 
   def test_socket_in_use(self):
     server = self.daemon()
-    result = self.udamond('--socket', server.socket)
+    result = self.udamond('--config', 'none', '--socket', server.socket)
     self.assert_start_fails(result, 1, 'answers there already')
     with server.connect() as link:
       link.call('GetStatus')
@@ -130,28 +130,28 @@ class Start(Case):
     self.daemon()
     # a plain file is not
     path = write(self.path('file'), 'precious')
-    self.assert_start_fails(self.udamond('--socket', path), 1, 'no socket')
+    self.assert_start_fails(self.udamond('--config', 'none', '--socket', path), 1, 'no socket')
     self.assertEqual(harness.read(path), 'precious')
     os.symlink(path, self.path('link'))
-    self.assert_start_fails(self.udamond('--socket', self.path('link')), 1, 'no socket')
+    self.assert_start_fails(self.udamond('--config', 'none', '--socket', self.path('link')), 1, 'no socket')
 
   def test_a_listener_that_is_somebody_elses(self):
     with socket.socket(socket.AF_UNIX) as other:
       other.bind(self.path('s'))
       other.listen()
-      self.assert_start_fails(self.udamond('--socket', self.path('s')), 1, 'answers there already')
+      self.assert_start_fails(self.udamond('--config', 'none', '--socket', self.path('s')), 1, 'answers there already')
 
   def test_socket_path(self):
-    self.assert_start_fails(self.udamond('--socket', self.path('x' * 200)), 1, 'too long')
-    self.assert_start_fails(self.udamond('--socket', self.path('no/such/s')), 1, 'No such file')
-    self.assert_start_fails(self.udamond('--socket', ''), 1, '.')
+    self.assert_start_fails(self.udamond('--config', 'none', '--socket', self.path('x' * 200)), 1, 'too long')
+    self.assert_start_fails(self.udamond('--config', 'none', '--socket', self.path('no/such/s')), 1, 'No such file')
+    self.assert_start_fails(self.udamond('--config', 'none', '--socket', ''), 1, '.')
     made = self.daemon(socket_path=self.path('made/s'))
     self.assertEqual(os.stat(made.socket).st_mode & 0o777, 0o660)
     self.assertEqual(os.stat(self.path('made')).st_mode & 0o777, 0o755)
 
   @needs_root
   def test_unwritable_directory(self):
-    result = self.udamond('--socket', self.path('s'), prefix=NOBODY)
+    result = self.udamond('--config', 'none', '--socket', self.path('s'), prefix=NOBODY)
     self.assert_start_fails(result, 1, 'ermission denied')
 
   @needs_root
@@ -249,7 +249,7 @@ class Start(Case):
       self.assertEqual(process.wait(harness.PATIENCE), 0)
 
   def test_stderr_that_is_closed(self):
-    process = subprocess.Popen([harness.udamond, '--socket', self.path('s')], stdin=subprocess.DEVNULL,
+    process = subprocess.Popen([harness.udamond, '--config', 'none', '--socket', self.path('s')], stdin=subprocess.DEVNULL,
                                preexec_fn=lambda: [os.close(fd) for fd in (1, 2)])
     self.targets.append(process)
     wait_for(lambda: os.path.exists(self.path('s')), 'the socket')

@@ -90,10 +90,11 @@ static bool schemes_of(Service *service, const char *method, json_t *parameters)
 
 static bool reload(Service *service) {
         if (streq(service->scenario, "empty"))
-                return answer_with(service, "Reload", json_pack("{s:[], s:[], s:[], s:[]}", "started", "changed",
-                                                                "stopped", "unchanged"));
-        return answer_with(service, "Reload", json_pack("{s:[s, s], s:[s], s:[], s:[s]}", "started", "a", "b\033[2J",
-                                                        "changed", "web", "stopped", "unchanged", "db"));
+                return answer_with(service, "Reload", json_pack("{s:[], s:[], s:[], s:[], s:[]}", "started", "changed",
+                                                                "stopped", "unchanged", "restart_needed"));
+        return answer_with(service, "Reload", json_pack("{s:[s, s], s:[s], s:[], s:[s], s:[s]}", "started", "a",
+                                                        "b\033[2J", "changed", "web", "stopped", "unchanged", "db",
+                                                        "restart_needed", "socket"));
 }
 
 static bool start_monitor(Service *service, json_t *parameters) {
@@ -550,7 +551,7 @@ START_TEST(refusals) {
                 { "unschemed", CTL_GONE, "monitor 'web' has no scheme at all" },
                 { "unavailable", CTL_REFUSED, "scheme 'huge' asks for collapse, which cannot be done here: Linux 5.10" },
                 { "invalid-empty", CTL_REFUSED, "does not accept that setting" },
-                { "no-file", CTL_REFUSED, "started without a configuration file" },
+                { "no-file", CTL_REFUSED, "without a configuration" },
                 { "new", CTL_REFUSED, "the daemon refused: InventedLater" },
                 { "malformed", CTL_REFUSED, "the daemon's reply is malformed" },
         };
@@ -606,7 +607,8 @@ START_TEST(reloading) {
         json_t *reply = json_loads(j.out, 0, NULL);
 
         ck_assert_int_eq(c.status, 0);
-        ck_assert_str_eq(c.out, "started   a, b?[2J\nchanged   web\nunchanged db\n");
+        ck_assert_str_eq(c.out, "started   a, b?[2J\nchanged   web\nunchanged db\n"
+                                "socket has changed, which counts only when the daemon starts again\n");
         ck_assert_uint_eq(json_array_size(json_object_get(reply, "started")), 2);
         json_decref(reply);
         ck_assert_str_eq(e.out, "the configuration holds no monitor, and none was stopped\n");
@@ -614,7 +616,7 @@ START_TEST(reloading) {
         ck_assert_str_eq(i.err, "/etc/udamon/web.yaml:3:7: wrong\n"
                                 "udamonctl: 1 problem in /etc/udamon/web.yaml: nothing was changed\n");
         ck_assert_int_eq(n.status, CTL_REFUSED);
-        ck_assert_contains(n.err, "without a configuration file: there is nothing to load again");
+        ck_assert_contains(n.err, "without a configuration: there is nothing to load again");
         ck_assert_int_eq(m.status, CTL_REFUSED);
         ck_assert_contains(m.err, "malformed: no started");
 }
