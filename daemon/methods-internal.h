@@ -31,3 +31,6 @@ int method_set_scheme(ControlCall *call, json_t *parameters, void *userdata);
 int method_set_goal_input(ControlCall *call, json_t *parameters, void *userdata);
 int method_get_config(ControlCall *call, json_t *parameters, void *userdata);
 int method_reload(ControlCall *call, json_t *parameters, void *userdata);
+
+/* methods-nodes.c */
+int method_get_nodes(ControlCall *call, json_t *parameters, void *userdata);

@@ -129,6 +129,20 @@ static void report_quota(Writer *w, const SchemeView *view) {
                 writer_real(w, "watermark", view->watermark->last);
 }
 
+static void report_moves(Writer *w, const SchemeStats *stats) {
+        writer_uint(w, "hot_bytes", stats->hot);
+        writer_uint(w, "ping_pong_bytes", stats->ping_pong);
+        writer_open_array(w, "moves");
+        for (size_t i = 0; i < PLAN_MOVES_MAX && stats->moves[i].bytes > 0; i++) {
+                writer_open_object(w, NULL);
+                writer_int(w, "from", stats->moves[i].from);
+                writer_int(w, "to", stats->moves[i].to);
+                writer_uint(w, "bytes", stats->moves[i].bytes);
+                writer_close(w);
+        }
+        writer_close(w);
+}
+
 static void report_runtime(Writer *w, const SchemeView *view) {
         const SchemeStats *stats = view->stats;
         char message[160];
@@ -149,6 +163,8 @@ static void report_runtime(Writer *w, const SchemeView *view) {
         writer_uint(w, "would_bytes", stats->would);
         writer_uint(w, "refaulted_bytes", stats->refaulted);
         writer_uint(w, "returned_bytes", stats->returned);
+        if (action_migrates(view->config->action))
+                report_moves(w, stats);
         writer_uint(w, "resting_bytes", view->resting);
         writer_uint(w, "backed_off_bytes", view->backed_off);
         report_quota(w, view);

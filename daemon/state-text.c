@@ -20,6 +20,7 @@ static const struct {
         FIELD(passes),  FIELD(matched_regions), FIELD(matched),       FIELD(tried_regions), FIELD(tried),
         FIELD(applied_regions), FIELD(applied), FIELD(would_regions), FIELD(would),         FIELD(refaulted),
         FIELD(returned), FIELD(time),           FIELD(longest),       FIELD(calls),
+        FIELD(ping_pong),
 #undef FIELD
 };
 

@@ -73,6 +73,10 @@ static const VerbInfo verbs[] = {
           "  udamonctl scheme disable cold               MONITOR may be left out where one runs\n"
           "  udamonctl scheme set web/cold quotas.sz=64MiB quotas.reset_interval=1s\n"
           "  udamonctl scheme input web/cold 0.8         for its goals of metric user_input\n" },
+        { "nodes", VERB_NODES, verb_nodes, "[OPTIONS]",
+          "NUMA nodes and tiers: what of the memory that is watched is where, and what schemes moved",
+          "  udamonctl nodes\n"
+          "  udamonctl nodes --json | jq '.nodes[] | {node, hot_bytes, cold_bytes}'\n" },
         { "config", VERB_CONFIG, verb_config, "show [OPTIONS]",
           "the configuration in force, as a file would say it, defaults included",
           "  udamonctl config show > monitors.yaml\n" },

@@ -142,7 +142,8 @@ static const Option options[] = {
           "the daemon's socket (else $UDAMON_SOCKET, else the system's)" },
         { "json", 'j', NULL, VERBS_ALL, set_flag, FIELD(json),
           "one JSON document on standard output" },
-        { "width", 0, "N", VERBS_FRAMES | VERB_RUN | VERB_SCHEMES | VERB_RELOAD | VERB_SIMULATE | VERB_EVENTS,
+        { "width", 0, "N", VERBS_FRAMES | VERB_RUN | VERB_SCHEMES | VERB_RELOAD | VERB_SIMULATE | VERB_EVENTS |
+                  VERB_NODES,
           set_width, FIELD(width),
           "columns to use (default: the terminal's, else 80)" },
         { "color", 0, "WHEN", VERBS_ALL, set_color, FIELD(color),
@@ -266,7 +267,7 @@ static int parse_letter(Arguments *args, char **argv, int argc, int *i) {
         return apply(option, args, argv[++*i]);
 }
 
-#define VERBS_NO_OPERAND (VERB_CHECK | VERB_STATUS | VERB_START | VERB_RELOAD | VERB_SIMULATE | VERB_METRICS)
+#define VERBS_NO_OPERAND (VERB_CHECK | VERB_STATUS | VERB_START | VERB_RELOAD | VERB_SIMULATE | VERB_METRICS | VERB_NODES)
 
 static int parse_operand(Arguments *args, char **argv, int i) {
         /* `run` takes the rest of the line, so that "run cmd --its-option" means what it says */

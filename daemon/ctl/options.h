@@ -29,9 +29,10 @@ typedef enum Verb {
         VERB_SIMULATE = 1 << 14,
         VERB_METRICS = 1 << 15,
         VERB_EVENTS = 1 << 16,
+        VERB_NODES = 1 << 17,
 } Verb;
 
-#define VERBS_ALL ((1 << 17) - 1)
+#define VERBS_ALL ((1 << 18) - 1)
 #define VERBS_MONITOR (VERB_RUN | VERB_START)
 #define VERBS_FRAMES (VERB_REGIONS | VERB_HEATMAP | VERB_WSS | VERB_IDLE)
 /* Their operands are words: "scheme dry-run web/cold off". */

@@ -80,7 +80,8 @@ int verb_stop(const Arguments *args) {
         return args->json ? print_json(json_pack("{s:s}", "stopped", args->operand)) : 0;
 }
 
-int verb_status(const Arguments *args) {
+/* One call without parameters, then its view. */
+static int show(const Arguments *args, const char *method, int (*view)(const Screen *screen, json_t *reply)) {
         _cleanup_(connection_close) Connection connection = CONNECTION_NONE;
         _cleanup_json_ json_t *reply = NULL;
         Screen screen = screen_for(stdout, args);
@@ -88,10 +89,18 @@ int verb_status(const Arguments *args) {
 
         r = connection_open(&connection, args->socket);
         if (r == 0)
-                r = connection_call(&connection, "GetStatus", json_object(), &reply);
+                r = connection_call(&connection, method, json_object(), &reply);
         if (r != 0)
                 return r;
-        return args->json ? print_json(TAKE_PTR(reply)) : verb_finish(view_status(&screen, reply));
+        return args->json ? print_json(TAKE_PTR(reply)) : verb_finish(view(&screen, reply));
+}
+
+int verb_status(const Arguments *args) {
+        return show(args, "GetStatus", view_status);
+}
+
+int verb_nodes(const Arguments *args) {
+        return show(args, "GetNodes", view_nodes);
 }
 
 int verb_regions(const Arguments *args) {

@@ -22,6 +22,7 @@ int verb_reload(const Arguments *args);
 int verb_simulate(const Arguments *args);
 int verb_events(const Arguments *args);
 int verb_metrics(const Arguments *args);
+int verb_nodes(const Arguments *args);
 
 /* What was printed must have arrived: a full disk behind a redirection is a failure. Gives r, if that is one
  * already. */

@@ -49,6 +49,7 @@ int view_idle(const Screen *screen, const Frame *frame);
 int view_idle_tables(const Screen *screen, const Frame *frame); /* without the header */
 json_t *view_idle_json(const Frame *frame);
 
+int view_nodes(const Screen *screen, json_t *reply);
 int view_status(const Screen *screen, json_t *status);
 int view_check(const Screen *screen, json_t *capabilities, bool private);
 

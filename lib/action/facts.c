@@ -101,28 +101,6 @@ static void learn_folio(Actor *actor, unsigned needs, size_t i, Folio *ret) {
                 ret->young_known = learn_young(actor, ret, &ret->young);
 }
 
-void learn_nodes(Actor *actor, const TargetRun *target, size_t i) {
-        void *pages[CALL_MAX];
-        int status[CALL_MAX];
-        size_t at[CALL_MAX], n = 0;
-        Batch *b = &actor->batch;
-
-        for (size_t k = i; k < MIN(i + CALL_MAX, b->n); k++) {
-                b->nodes[k] = -ENODATA;
-                if (b->marks[k] != PAGE_SELECTED || !pagemap_present(b->entries[k]))
-                        continue;
-                at[n] = k;
-                status[n] = -ENODATA;
-                pages[n++] = (void *) (uintptr_t) page_address(actor, b, k);
-        }
-
-        if (n == 0 || !pidref_alive(&target->process.ref, actor->roots) ||
-            actor->act->nodes(target->process.ref.pid, n, pages, status) < 0)
-                return;
-        for (size_t k = 0; k < n; k++)
-                b->nodes[at[k]] = status[k];
-}
-
 static PageFacts facts_of(const Actor *actor, unsigned needs, const Folio *folio, size_t i) {
         const Batch *b = &actor->batch;
         uint64_t entry = b->entries[i];
@@ -155,13 +133,13 @@ void filter_pages(Actor *actor, TargetRun *target, const SchemeRun *scheme) {
         Batch *b = &actor->batch;
         Folio folio = {};
 
+        if (scheme->needs & FILTER_NEEDS_NODE)
+                learn_nodes(actor, target);
         for (size_t i = 0; i < b->n; i++) {
                 uint64_t pfn = pagemap_pfn(b->entries[i]);
                 FilterVerdict verdict;
                 PageFacts facts;
 
-                if ((scheme->needs & FILTER_NEEDS_NODE) && i % CALL_MAX == 0)
-                        learn_nodes(actor, target, i);
                 if (b->marks[i] != PAGE_SELECTED)
                         continue;
 

@@ -11,6 +11,7 @@
 
 #include "action/actor.h"
 #include "base/macro.h"
+#include "probe/layout.h"
 #include "probe/maps.h"
 #include "probe/process.h"
 #include "probe/system.h"
@@ -188,6 +189,8 @@ typedef struct Places {
         uint64_t *room;   /* by index of the node: bytes that may still go there */
         nsec_t room_time; /* when that was read */
         bool exclusive;   /* what others map, too, may not be moved */
+        bool layout_read;
+        Layout layout;    /* which page frames are whose; nothing in it: that is not known */
 } Places;
 
 struct Actor {
@@ -261,8 +264,6 @@ bool block_is_huge(Actor *actor, const uint64_t *entries, size_t i);
 
 /* The page-level filters over all pages that are still selected. */
 void filter_pages(Actor *actor, TargetRun *target, const SchemeRun *scheme);
-/* The nodes of up to CALL_MAX pages from i on that are still selected. */
-void learn_nodes(Actor *actor, const TargetRun *target, size_t i);
 /* Inodes of the cgroups that the filters name. 0 or -ENOMEM. */
 int filters_prepare(Actor *actor, SchemeRun *scheme);
 
@@ -290,10 +291,12 @@ void places_deinit(Places *places);
 /* What is known of nodes is wrong: it is read again before it is used. */
 void places_forget(Places *places);
 
+/* The nodes of the pages of the batch that are still selected. */
+void learn_nodes(Actor *actor, const TargetRun *target);
 /* Where each selected unit of the batch goes; marks those that stay where they are. */
 void place_pages(Actor *actor, ItemRun *item);
-/* Takes room on its destination for a unit. False: there is none. */
-bool place_take(Actor *actor, int node, uint64_t bytes);
+/* Takes room on its destination for the unit of pages i to end. False: there is none. */
+bool place_take(Actor *actor, const ItemRun *item, size_t i, size_t end);
 void place_give_back(Actor *actor, int node, uint64_t bytes);
 /* The node took nothing more. */
 void place_is_full(Actor *actor, int node);

@@ -58,7 +58,6 @@ static uint8_t mark_of(Move *m, int error) {
                 m->item->target->map_stale = true;
                 return OUTCOME_UNMAPPED;
         case ENOMEM:
-                place_is_full(m->actor, m->to);
                 return OUTCOME_NO_ROOM;
         default:
                 count_error(m->item->scheme->result, error);

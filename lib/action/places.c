@@ -20,12 +20,13 @@
 
 void places_deinit(Places *places) {
         tiers_deinit(&places->tiers);
+        layout_deinit(&places->layout);
         free(places->room);
         *places = (Places) {};
 }
 
 void places_forget(Places *places) {
-        places->known = false;
+        places->known = places->layout_read = false;
 }
 
 static int read_places(Actor *actor, Places *places, nsec_t now) {
@@ -50,6 +51,38 @@ static int read_places(Actor *actor, Places *places, nsec_t now) {
         places->time = now;
         places->known = true;
         return 0;
+}
+
+/* Where all memory lies, once: it changes when memory is plugged in or out. What only spans (holes and, may be, frames
+ * of other nodes included) is no help. */
+static void read_layout(Actor *actor, Places *places) {
+        if (places->layout_read)
+                return;
+        places->layout_read = true;
+        layout_deinit(&places->layout);
+        if (layout_read(actor->roots, &places->layout) < 0)
+                places->layout = (Layout) {};
+        else if (places->layout.origin == LAYOUT_ZONEINFO)
+                layout_deinit(&places->layout);
+}
+
+/* The node of a page frame, without asking the kernel; -ENODATA: that is not known. */
+static int node_of_frame(const Actor *actor, uint64_t pfn) {
+        const Layout *layout = &actor->places.layout;
+        uint64_t addr = pfn * actor->page;
+        size_t low = 0, high = layout->n;
+
+        if (pfn == 0)
+                return -ENODATA;
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (layout->ranges[middle].end <= addr)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low < layout->n && layout->ranges[low].start <= addr ? (int) layout->ranges[low].node : -ENODATA;
 }
 
 static void read_room(Actor *actor, Places *places, nsec_t now) {
@@ -78,6 +111,44 @@ static bool places_ready(Actor *actor) {
         if (places->room_time == 0 || now - places->room_time > ROOM_AGE_MAX)
                 read_room(actor, places, now);
         return true;
+}
+
+/* ---- Where pages are ---- */
+
+/* Asks for some pages of the batch. */
+static void ask_nodes(Actor *actor, const TargetRun *target, const size_t *at, size_t n) {
+        void *pages[CALL_MAX];
+        int status[CALL_MAX];
+        Batch *b = &actor->batch;
+
+        for (size_t i = 0; i < n; i++) {
+                pages[i] = (void *) (uintptr_t) page_address(actor, b, at[i]);
+                status[i] = -ENODATA;
+        }
+        if (n == 0 || !pidref_alive(&target->process.ref, actor->roots) ||
+            actor->act->nodes(target->process.ref.pid, n, pages, status) < 0)
+                return;
+        for (size_t i = 0; i < n; i++)
+                b->nodes[at[i]] = status[i];
+}
+
+void learn_nodes(Actor *actor, const TargetRun *target) {
+        size_t at[CALL_MAX], n = 0;
+        Batch *b = &actor->batch;
+
+        read_layout(actor, &actor->places);
+        for (size_t i = 0; i < b->n; i++) {
+                b->nodes[i] = -ENODATA;
+                if (b->marks[i] == PAGE_SELECTED && pagemap_present(b->entries[i])) {
+                        b->nodes[i] = node_of_frame(actor, pagemap_pfn(b->entries[i]));
+                        if (b->nodes[i] < 0)
+                                at[n++] = i;
+                }
+                if (n == CALL_MAX || i + 1 == b->n) {
+                        ask_nodes(actor, target, at, n);
+                        n = 0;
+                }
+        }
 }
 
 /* ---- What the process allows ---- */
@@ -237,8 +308,7 @@ void place_pages(Actor *actor, ItemRun *item) {
         Batch *b = &actor->batch;
 
         learn_mems(item->target);
-        for (size_t i = 0; i < b->n; i += CALL_MAX)
-                learn_nodes(actor, item->target, i);
+        learn_nodes(actor, item->target);
 
         for (size_t i = 0, end; i < b->n; i = end) {
                 uint8_t mark;
@@ -258,7 +328,7 @@ void place_pages(Actor *actor, ItemRun *item) {
 
 /* ---- Room ---- */
 
-bool place_take(Actor *actor, int node, uint64_t bytes) {
+static bool take(Actor *actor, int node, uint64_t bytes) {
         Places *places = &actor->places;
         size_t i = node_index(&places->tiers, node);
 
@@ -266,6 +336,17 @@ bool place_take(Actor *actor, int node, uint64_t bytes) {
                 return false;
         places->room[i] -= bytes;
         return true;
+}
+
+bool place_take(Actor *actor, const ItemRun *item, size_t i, size_t end) {
+        uint64_t bytes = (end - i) * actor->page;
+        int *to = &actor->batch.to[i];
+
+        if (take(actor, *to, bytes))
+                return true;
+        /* what came before in the batch has filled it up: the next of its tier */
+        return item->scheme->plan->spec->config.to != TIER_LISTED && choose(actor, item, i, end) == PAGE_SELECTED &&
+               take(actor, *to, bytes);
 }
 
 void place_give_back(Actor *actor, int node, uint64_t bytes) {

@@ -196,7 +196,7 @@ static bool select_unit(Actor *actor, ItemRun *item, size_t i, size_t end, uint6
         if (b->selected > 0 && b->selected + bytes > act_max)
                 return false;
 
-        if (scheme->traits->means == MEANS_MOVE && !place_take(actor, b->to[i], bytes)) {
+        if (scheme->traits->means == MEANS_MOVE && !place_take(actor, item, i, end)) {
                 replace_selected(b, i, end, OUTCOME_NO_ROOM);
                 return true;
         }

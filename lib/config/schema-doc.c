@@ -62,11 +62,11 @@ static void describe_type(FILE *out, const SchemaField *field) {
         char range[SCHEMA_TEXT_MAX];
         const char *legal = schema_range_format(field, range);
 
-        if (field->upper > 0)
+        if (field->upper > 0 && field->type != SCHEMA_LIST)
                 (void) fputs("a pair [min, max], each ", out);
         (void) fputs(schema_type_words(field->type), out);
         if (field->type == SCHEMA_LIST)
-                (void) fprintf(out, ", up to %" PRIu64 " items", field->max);
+                (void) fprintf(out, ", up to %" PRIu64 " items%s", field->max, field->choices ? ", or a word" : "");
         if (legal)
                 (void) fprintf(out, ", %s", legal);
         if (field->word)

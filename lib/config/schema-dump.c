@@ -70,10 +70,21 @@ static void dump_item(const SchemaMap *map, const void *object, unsigned indent,
         dump_map(map, object, indent + INDENT, true, out);
 }
 
+/* The word that stands for a list; NULL: none. */
+static const char *list_word(const SchemaField *field, const void *object) {
+        unsigned word = field->choices ? *(const unsigned *) ((const char *) object + field->upper) : 0;
+
+        return word > 0 ? field->choices[word - 1].word : NULL;
+}
+
 static void dump_list(const SchemaField *field, const void *object, unsigned indent, FILE *out) {
         const char *items = *(const char *const *) ((const char *) object + field->offset);
         size_t n = *(const size_t *) ((const char *) object + field->count_offset);
 
+        if (list_word(field, object)) {
+                (void) fprintf(out, "%s: %s\n", field->key, list_word(field, object));
+                return;
+        }
         (void) fprintf(out, "%s:%s\n", field->key, n == 0 ? " []" : "");
         for (size_t i = 0; i < n; i++)
                 dump_item(field->map, items + i * field->map->size, indent, out);
@@ -99,7 +110,8 @@ static bool is_said(const SchemaField *field, const void *object) {
         if (!field || field->type == SCHEMA_REFUSED || (field->applies && !field->applies(object)))
                 return false;
         if (field->type == SCHEMA_LIST)
-                return field->may_be_empty || *(const size_t *) ((const char *) object + field->count_offset) > 0;
+                return field->may_be_empty || list_word(field, object) ||
+                       *(const size_t *) ((const char *) object + field->count_offset) > 0;
         if (field->type == SCHEMA_MAP)
                 return true;
         if (schema_is_number(field->type) && field->upper == 0 && !field->word && field->min > 0 &&

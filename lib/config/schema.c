@@ -2,8 +2,10 @@
 /* Reading a tree by the tables of a schema. */
 #include "config/schema.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -171,12 +173,29 @@ static void drop_items(const SchemaField *field, void **items, size_t *n_items) 
         *n_items = 0;
 }
 
+/* A word that stands for the whole list. */
+static int read_list_word(const SchemaField *field, const YamlNode *node, void *object, ConfigErrors *errors) {
+        unsigned *word = (unsigned *) ((char *) object + field->upper), found = UINT_MAX;
+        const SchemaField choice = { .key = field->key, .type = SCHEMA_CHOICE, .choices = field->choices };
+        int r;
+
+        r = schema_value_read(&choice, node, &found, errors);
+        if (r < 0 || found == UINT_MAX)
+                return r;
+        drop_items(field, (void **) ((char *) object + field->offset),
+                   (size_t *) ((char *) object + field->count_offset));
+        *word = found + 1;
+        return 0;
+}
+
 static int read_list(const SchemaField *field, const YamlNode *node, void *object, ConfigErrors *errors) {
         void **items = (void **) ((char *) object + field->offset);
         size_t *n_items = (size_t *) ((char *) object + field->count_offset);
         size_t i = 0;
         int r;
 
+        if (field->choices && node->kind == YAML_KIND_SCALAR && !isdigit((unsigned char) *node->text))
+                return read_list_word(field, node, object, errors);
         if (node->kind != YAML_KIND_SEQUENCE)
                 return schema_value_error(errors, node, "%s: must be a list (each item after '- ')", field->key);
         if (node->n_children == 0 && !field->may_be_empty)
@@ -185,6 +204,8 @@ static int read_list(const SchemaField *field, const YamlNode *node, void *objec
                 return schema_value_error(errors, node, "%s: more than %" PRIu64 " items", field->key, field->max);
 
         drop_items(field, items, n_items);
+        if (field->choices)
+                *(unsigned *) ((char *) object + field->upper) = 0;
         if (node->n_children == 0)
                 return 0;
         *items = calloc(node->n_children, field->map->size);

@@ -54,7 +54,8 @@ struct SchemaField {
         size_t count_offset;
 
         /* A pair [min, max] of numbers, in which the words min and max stand for the bounds. */
-        size_t upper;   /* offset of its second number; 0: a single value */
+        size_t upper;   /* offset of its second number; 0: a single value. Of a list with choices: of an enum, which is
+                         * one more than the position of the word that was given instead of a list; 0: there is one */
         bool half_open; /* the second one does not belong to the range */
 
         uint64_t min;      /* of numbers; the length of strings and lists */
@@ -63,7 +64,7 @@ struct SchemaField {
         bool real;         /* the number lies there as a double */
         bool may_be_empty; /* of a list */
         const char *word;            /* stands for 0 or, for a map, for the map with its defaults */
-        const SchemaChoice *choices; /* of an enum or choice, up to one without a word */
+        const SchemaChoice *choices; /* of an enum or choice, or instead of a list; up to one without a word */
         const SchemaMap *map;        /* of a map, and of each item of a list */
 
         /* A rule for a string. 0, or -EINVAL with the reason. */

@@ -101,10 +101,19 @@ static const SchemaMap destination_map = {
         .init = init_destination,
 };
 
+/* In the order of TierWord, from TIER_FAST on. */
+static const SchemaChoice tier_choices[] = {
+        { "fast", "Any node of the fastest tier, the nearest that has room first.", NULL },
+        { "slow", "Any node of the slowest tier, likewise.", NULL },
+        { "lower", "Any node of the next slower tier than the one where the memory is.", NULL },
+        { "upper", "Any node of the next faster tier than the one where the memory is.", NULL },
+        {},
+};
+
 static bool migrates(const void *object) {
         const SchemeConfig *scheme = object;
 
-        return scheme->action == ACTION_MIGRATE_HOT || scheme->action == ACTION_MIGRATE_COLD;
+        return action_migrates(scheme->action);
 }
 
 static int check_destinations(const SchemaPlace *place) {
@@ -112,7 +121,7 @@ static int check_destinations(const SchemaPlace *place) {
         const YamlNode *list = yaml_child(place->node, "to"), *node = list ? list->first : NULL;
         int r = 0;
 
-        if (migrates(scheme) && scheme->n_destinations == 0)
+        if (migrates(scheme) && scheme->n_destinations == 0 && scheme->to == TIER_LISTED)
                 return schema_error(place->errors, list ?: place->node,
                                     "'to' is missing %s: %s needs at least one node", place->map->where,
                                     action_name(scheme->action));
@@ -247,7 +256,14 @@ static const SchemaField scheme_fields[] = {
           .only = "the actions migrate_hot and migrate_cold",
           .known_as = "dests",
           .unset = "none; required there",
-          .doc = "The NUMA nodes that the memory is moved to: a list of numbers, or of mappings." },
+          .upper = offsetof(SchemeConfig, to),
+          .choices = tier_choices,
+          .doc = "The NUMA nodes that the memory is moved to: a list of numbers, or of mappings; or a word for a "
+                 "tier of memory. "
+                 "Of several nodes in a list each gets its share of the addresses, by weight. Memory that is "
+                 "there already costs nothing. Of each node a hundredth is left free. Tiers are those that the kernel "
+                 "tells apart; where it does not, nodes with CPUs are the fastest, and the others follow by their "
+                 "distance from these." },
 };
 
 const SchemaMap scheme_map = {

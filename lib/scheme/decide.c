@@ -243,7 +243,7 @@ static bool may_act_on(const Decision *d, const Running *running, size_t target)
 }
 
 static nsec_t patience_with(const Decision *d, const Running *running, uint64_t target) {
-        if (!running_backs_off(running))
+        if (!running_is_patient(running))
                 return 0;
         return (nsec_t) ((double) ledger_patience(&running->ledger, target, d->now) * running->ease);
 }
@@ -255,6 +255,7 @@ static int collect(Decision *d, Running *running) {
         int r;
 
         running->stats.matched_regions = running->stats.matched = running->held_back = 0;
+        running->stats.hot = d->snapshot->working_set.touched;
         for (size_t i = 0; i < d->snapshot->n_targets; i++) {
                 const SnapshotTarget *target = &d->snapshot->targets[i];
 

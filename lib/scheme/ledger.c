@@ -167,6 +167,8 @@ int ledger_add(Ledger *ledger, const LedgerEntry *entry) {
 
                 /* what came back keeps its level; each quiet rest takes one off */
                 level = MAX(level, old->came_back || old->level == 0 ? old->level : old->level - 1);
+                if (new.settled && old->settled)
+                        new.rest = MAX(new.rest, MIN(old->rest * 2, LEDGER_SETTLED_MAX));
                 away += still_away(old, &new);
                 i = cut_out(ledger, i, new.start, new.end);
         }
@@ -210,6 +212,28 @@ static void note_back(LedgerEntry *entry, uint64_t bytes, nsec_t now, bool back_
         entry->came_back = true;
         entry->level = MIN(entry->level + 1, (uint32_t) LEVEL_MAX);
         entry->rest_until = MAX(entry->rest_until, now + rest_at(entry, entry->level));
+}
+
+uint64_t ledger_moved(Ledger *ledger, uint64_t target, uint64_t start, uint64_t end, uint64_t applied, nsec_t now,
+                      bool opposite, bool back_off) {
+        size_t i = find_first(ledger, target, start);
+        uint64_t sum = 0;
+
+        while (i < ledger->n && overlaps(&ledger->entries[i], target, start, end)) {
+                LedgerEntry *entry = &ledger->entries[i];
+                LedgerEntry part = part_of(entry, MAX(entry->start, start), MIN(entry->end, end));
+                uint64_t back = MIN(part.applied, applied - MIN(sum, applied));
+
+                if (opposite)
+                        sum += back;
+                if (opposite && back_off)
+                        note_back(entry, back, now, true);
+                if (entry->settled || (opposite && !back_off))
+                        remove_at(ledger, i);
+                else
+                        i++;
+        }
+        return sum;
 }
 
 /* Bytes of [start, end) that were accessed in the window, by the regions' rates. */

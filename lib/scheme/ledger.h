@@ -15,6 +15,7 @@ typedef struct LedgerEntry {
         nsec_t rest_until;
         uint32_t level;    /* how often it came back: each time doubles the rest */
         bool came_back;    /* since it was acted on */
+        bool settled;      /* all of it was where it is to be: looked at again ever more rarely */
         bool pretended;    /* by a dry run: nothing was taken, and audits have nothing to find */
         uint64_t applied;  /* bytes */
         uint64_t left;     /* bytes that were resident right afterwards */
@@ -32,6 +33,7 @@ typedef struct Ledger {
 
 #define LEDGER_MAX 8192
 #define LEDGER_REST_MAX (60 * NSEC_PER_MINUTE)
+#define LEDGER_SETTLED_MAX (16 * NSEC_PER_SEC) /* unless it rests longer anyway */
 
 void ledger_deinit(Ledger *ledger);
 
@@ -63,6 +65,12 @@ size_t ledger_next_audits(Ledger *ledger, LedgerEntry *ret, size_t max, uint64_t
  * about the rest of the target, too: rest / (1 - share)^2, where `share` of what was taken long enough ago to have
  * come back did come back. 0 where that is less than a tenth; at most 64 rests. */
 nsec_t ledger_patience(const Ledger *ledger, uint64_t target, nsec_t now);
+
+/* Another scheme moved `applied` bytes of a range somewhere else. What was settled there is not any more. opposite: it
+ * moves memory the other way; then what is known of the range has come back (back_off), or is forgotten (not back_off).
+ * Returns how many bytes of what this one had moved that was. */
+uint64_t ledger_moved(Ledger *ledger, uint64_t target, uint64_t start, uint64_t end, uint64_t applied, nsec_t now,
+                      bool opposite, bool back_off);
 
 /* Forgets what was only pretended to be done. */
 void ledger_drop_pretended(Ledger *ledger);

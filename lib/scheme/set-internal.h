@@ -53,6 +53,14 @@ static inline bool running_acts(const Running *running) {
 /* How long memory is left alone after it was acted on: as DAMON, which has it begin a new age. */
 nsec_t running_rest(const Running *running);
 
+/* What was done to cold memory and is used again was done wrongly. Not so wrongly where memory was only moved: that
+ * is no reason to leave other memory of the target alone as well. */
+static inline bool running_is_patient(const Running *running) {
+        Action action = running->spec->config.action;
+
+        return action_preference(action) == PREFER_COLD && !action_migrates(action);
+}
+
 /* What was done to cold memory and is used again was done wrongly. */
 static inline bool running_backs_off(const Running *running) {
         return action_preference(running->spec->config.action) == PREFER_COLD;

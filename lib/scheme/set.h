@@ -25,6 +25,9 @@ typedef struct SchemeStats {
         ErrorCount errors[PLAN_ERRORS_MAX];
         int last_error;      /* errno; 0: none yet */
         nsec_t last_error_time;
+        MoveCount moves[PLAN_MOVES_MAX];
+        uint64_t ping_pong; /* of what was moved: another scheme had moved it the other way */
+        uint64_t hot;   /* bytes of regions with any access in the window of the last pass */
         nsec_t time;    /* spent on it */
         nsec_t longest; /* batch */
         uint64_t calls;

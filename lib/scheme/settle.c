@@ -19,6 +19,8 @@ static void count_scheme(Running *running, const SchemeResult *result, nsec_t no
                 stats->last_error = result->errors[i].error;
                 stats->last_error_time = now;
         }
+        for (size_t i = 0; i < PLAN_MOVES_MAX; i++)
+                move_counts_add(stats->moves, result->moves[i].from, result->moves[i].to, result->moves[i].bytes);
         if (result->bytes_ran_out || result->time_ran_out) {
                 running->quota.full = true;
                 running->continuing = true;
@@ -102,13 +104,14 @@ static int remember(Running *running, const Plan *plan, const PlanItem *item, co
                 .end = result->stopped_at,
                 .acted = now,
                 .rest = running_rest(running),
+                .settled = result->tried == 0 && result->others[OUTCOME_THERE] > (result->stopped_at - item->start) / 2,
                 .pretended = dry_run,
                 .applied = dry_run ? result->tried : result->applied,
                 .left = result->left,
         };
 
-        /* what only waits for swap to be allowed again does not rest */
-        if (passed_for_rate(item, result) > entry.applied)
+        /* what only waits for swap to be allowed again, or for room, does not rest */
+        if (passed_for_rate(item, result) > entry.applied || result->others[OUTCOME_NO_ROOM] > entry.applied)
                 return 0;
         if (result->stopped_at <= item->start || result->others[OUTCOME_GONE] + result->others[OUTCOME_REPLACED] > 0)
                 return 0;
@@ -116,6 +119,25 @@ static int remember(Running *running, const Plan *plan, const PlanItem *item, co
         if (plan->schemes[item->scheme].spec->config.dry_run && running_acts(running))
                 return 0;
         return ledger_add(&running->ledger, &entry);
+}
+
+/* What the others know of the memory that this one has moved. */
+static void tell_others(SchemeSet *set, Running *running, const Plan *plan, const PlanItem *item,
+                        const ItemResult *result, nsec_t now) {
+        Action action = running->spec->config.action;
+
+        if (!action_migrates(action) || result->applied == 0)
+                return;
+        for (size_t i = 0; i < set->n; i++) {
+                Running *other = set->schemes[i];
+                Action its = other->spec->config.action;
+
+                if (other == running || !action_migrates(its))
+                        continue;
+                running->stats.ping_pong += ledger_moved(&other->ledger, plan->targets[item->target].id, item->start,
+                                                         result->stopped_at, result->applied, now, its != action,
+                                                         running_backs_off(other));
+        }
 }
 
 static int settle_item(SchemeSet *set, const Plan *plan, size_t i, const PlanResult *result, nsec_t now) {
@@ -139,6 +161,7 @@ static int settle_item(SchemeSet *set, const Plan *plan, size_t i, const PlanRes
         if (of->others[OUTCOME_SWAP_RATE] > 0)
                 running->swap_again = now + SWAP_BURST;
         write_log(set, running, plan, item, of, now);
+        tell_others(set, running, plan, item, of, now);
         return remember(running, plan, item, of, now);
 }
 

@@ -60,7 +60,7 @@ int fake_page_node(unsigned page) {
 }
 
 static bool is_used(uint32_t pfn) {
-        return fake.frames[pfn].lru || fake.frames[pfn].large || fake.frames[pfn].tail > 0;
+        return pfn == 0 || fake.frames[pfn].lru || fake.frames[pfn].large || fake.frames[pfn].tail > 0;
 }
 
 uint64_t fake_node_free(unsigned node) {
@@ -72,18 +72,23 @@ uint64_t fake_node_free(unsigned node) {
         return n - MIN(n, fake_numa.held[node]);
 }
 
-static void write_node(unsigned node) {
+static void write_memory(unsigned node) {
         uint64_t total = fake_numa.offline[node] ? 0 : FAKE_FRAMES / fake_numa.n;
+        char name[100], text[200];
+
+        (void) snprintf(name, sizeof(name), NODE_DIR "/node%u/meminfo", node);
+        (void) snprintf(text, sizeof(text), "Node %u MemTotal: %" PRIu64 " kB\nNode %u MemFree: %" PRIu64 " kB\n", node,
+                        total * 4, node, (total > 0 ? fake_node_free(node) : 0) * 4);
+        write_file(name, text);
+}
+
+static void write_node(unsigned node) {
         char name[100], text[200];
         size_t n = 0;
 
         (void) snprintf(name, sizeof(name), NODE_DIR "/node%u", node);
         make_directories(name);
-        (void) snprintf(name, sizeof(name), NODE_DIR "/node%u/meminfo", node);
-        (void) snprintf(text, sizeof(text), "Node %u MemTotal: %" PRIu64 " kB\nNode %u MemFree: %" PRIu64 " kB\n", node,
-                        total * 4, node, (total > 0 ? fake_node_free(node) : 0) * 4);
-        write_file(name, text);
-
+        write_memory(node);
         for (unsigned i = 0; i < fake_numa.n; i++)
                 n += (size_t) snprintf(text + n, sizeof(text) - n, "%u ", 10 + 10 * (i > node ? i - node : node - i));
         (void) snprintf(text + n - 1, sizeof(text) - n, "\n");
@@ -188,19 +193,27 @@ static unsigned folio_pages(uint32_t head) {
         return n;
 }
 
-/* Free frames of a node, aligned as a folio wants it; 0: none. */
+/* Free frames of a node, aligned as a folio wants it; 0: none. Looks on where it found the last ones, and from the start
+ * when that leads nowhere. */
 static uint32_t allocate(unsigned node, unsigned n) {
+        static uint32_t last[FAKE_NODES];
         uint32_t start = fake_node_start(node), end = start + FAKE_FRAMES / fake_numa.n;
 
-        if (fake_node_free(node) < n || fake_numa.fits[node] < n)
+        if (fake_numa.left[node] < n || fake_numa.fits[node] < n)
                 return 0;
-        for (uint32_t pfn = MAX(start, n); pfn + n <= end; pfn += n) {
+        if (last[node] < start || last[node] >= end)
+                last[node] = start;
+        for (uint32_t pfn = (last[node] + n - 1) / n * n, turns = 0; turns < 2; pfn += n) {
                 unsigned i = 0;
 
+                if (pfn + n > end) {
+                        turns++;
+                        pfn = (MAX(start, n) + n - 1) / n * n;
+                }
                 while (i < n && !is_used(pfn + i))
                         i++;
                 if (i == n)
-                        return pfn;
+                        return last[node] = pfn;
         }
         return 0;
 }
@@ -221,7 +234,8 @@ static void move_folio(unsigned page, unsigned node, uint32_t to) {
         fake.frames[to].accessed = frame.accessed;
         fake.frames[to].memcg = frame.memcg;
         fake.frames[to].extra = frame.extra;
-        for (unsigned i = 0; i < FAKE_PAGES; i++) {
+        /* mapped once, in one piece */
+        for (unsigned i = page - MIN(page, pfn - head); i < FAKE_PAGES && i < page + n; i++) {
                 uint64_t old = pagemap_pfn(fake.pages[i]);
 
                 if (old >= head && old < head + n)
@@ -229,6 +243,8 @@ static void move_folio(unsigned page, unsigned node, uint32_t to) {
         }
         if (fake_numa.fits[node] != UINT_MAX)
                 fake_numa.fits[node] -= n;
+        fake_numa.left[from] += n;
+        fake_numa.left[node] -= n;
         fake_numa.moved[from][node] += n;
         fake_act.acted[page]++;
 }
@@ -359,7 +375,10 @@ int fake_numa_move(pid_t pid, size_t n, void **pages, const int *nodes, int *sta
                 return r;
         if (shared && fake_numa.no_nice)
                 return -EPERM;
+        for (unsigned i = 0; i < fake_numa.n; i++)
+                fake_numa.left[i] = fake_node_free(i);
         r = move_all(n, pages, nodes, status, shared);
-        fake_numa_write();
+        for (unsigned i = 0; i < fake_numa.n; i++)
+                write_memory(i);
         return r;
 }

@@ -19,6 +19,8 @@ typedef struct FakeNuma {
         bool no_nice;            /* no CAP_SYS_NICE */
         unsigned fits[FAKE_NODES]; /* pages that the node really takes; UINT_MAX: as many as are free */
 
+        uint64_t left[FAKE_NODES]; /* free pages, within a call */
+
         /* What was done. */
         unsigned calls;
         unsigned tails;  /* addresses that were not those of a folio's first page */

@@ -657,6 +657,14 @@ static const BadLine bad_texts[] = {
           "1:11: 'to' is missing in a scheme: migrate_cold needs at least one node" },
         { "schemes: [{name: a, action: migrate_hot, to: []}]", "1:46: to: the list is empty" },
         { "schemes: [{name: a, action: migrate_hot, to: 1}]", "1:46: to: must be a list (each item after '- ')" },
+        { "schemes: [{name: a, action: migrate_hot, to: fats}]",
+          "1:46: to: 'fats' is unknown (did you mean 'fast'?)" },
+        { "schemes: [{name: a, action: migrate_hot, to: above}]",
+          "1:46: to: 'above' is unknown, must be fast, slow, lower or upper" },
+        { "schemes: [{name: a, action: migrate_hot, to: [fast]}]",
+          "1:47: node: 'fast' is not a whole number (digits only)" },
+        { "schemes: [{name: a, action: pageout, to: fast}]",
+          "1:38: 'to' is only for the actions migrate_hot and migrate_cold" },
         { "schemes: [{name: a, action: migrate_hot, to: [1, 0, 1]}]", "1:53: to: node 1 is given twice" },
         { "schemes: [{name: a, action: migrate_hot, to: [{node: 1, weight: 0}]}]",
           "1:65: weight: '0' is out of range (1 to 1000000)" },
@@ -891,6 +899,31 @@ START_TEST(bad_changes_change_nothing) {
                 ck_assert_uint_eq(c.line, 77);
                 ck_assert(scheme_config_equal(&s.schemes[0], &before.schemes[0]));
         }
+}
+END_TEST
+
+START_TEST(tiers_and_nodes_replace_each_other) {
+        _cleanup_schemes_ Schemes fast = parse_line("migrate_hot", "to: fast"), lower = parse_line("migrate_cold", "to: lower");
+        _cleanup_(config_errors_deinit) ConfigErrors errors = {};
+        _cleanup_(scheme_config_deinit) SchemeConfig listed = {}, word = {};
+        _cleanup_free_ char *text = NULL, *again = NULL;
+
+        ck_assert_int_eq(fast.schemes[0].to, TIER_FAST);
+        ck_assert_uint_eq(fast.schemes[0].n_destinations, 0);
+        ck_assert_int_eq(lower.schemes[0].to, TIER_LOWER);
+        ck_assert(!scheme_config_equal(&fast.schemes[0], &lower.schemes[0]));
+
+        ck_assert_int_eq(config_change_scheme(&fast.schemes[0], "{to: [2, 3]}", 12, &listed, &errors), 0);
+        ck_assert_int_eq(listed.to, TIER_LISTED);
+        ck_assert_uint_eq(listed.n_destinations, 2);
+        ck_assert_int_eq(config_change_scheme(&listed, "{to: upper}", 11, &word, &errors), 0);
+        ck_assert_int_eq(word.to, TIER_UPPER);
+        ck_assert_uint_eq(word.n_destinations, 0);
+
+        ck_assert_int_eq(config_format_scheme(&word, &text), 0);
+        ck_assert_ptr_nonnull(strstr(text, "to: upper\n"));
+        ck_assert_int_eq(config_format_scheme(&listed, &again), 0);
+        ck_assert_ptr_null(strstr(again, "upper"));
 }
 END_TEST
 
@@ -1258,6 +1291,7 @@ static Suite *schemes_suite(void) {
         tcase_add_test(changes, watermarks_change_one_by_one);
         tcase_add_test(changes, bad_changes_change_nothing);
         tcase_add_test(changes, to_is_only_for_migration_in_changes_too);
+        tcase_add_test(changes, tiers_and_nodes_replace_each_other);
 
         tcase_set_timeout(format, 60);
         tcase_add_test(format, everything_is_formatted);

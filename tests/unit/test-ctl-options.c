@@ -213,7 +213,7 @@ END_TEST
 START_TEST(help) {
         static const char *const verbs[] = { "run",  "check",  "start",   "stop",   "status", "regions", "heatmap",
                                              "wss",  "idle",   "record",  "schemes", "scheme", "config", "reload",
-                                             "simulate" };
+                                             "simulate", "nodes" };
         _cleanup_(captured_deinit) Captured all = capture(W("--help")),
                                             version = capture(W("--version"));
         _cleanup_(captured_deinit) Captured none = capture_args((char *[]){W("udamonctl"), NULL});
@@ -239,7 +239,7 @@ END_TEST
 START_TEST(manual) {
         static const char *const verbs[] = { "run",  "check",  "start",   "stop",   "status", "regions", "heatmap",
                                              "wss",  "idle",   "record",  "schemes", "scheme", "config", "reload",
-                                             "simulate" };
+                                             "simulate", "nodes" };
         _cleanup_free_ char *page = NULL;
         char path[512], wanted[64];
         int fd;
