@@ -267,7 +267,8 @@ static int parse_letter(Arguments *args, char **argv, int argc, int *i) {
         return apply(option, args, argv[++*i]);
 }
 
-#define VERBS_NO_OPERAND (VERB_CHECK | VERB_STATUS | VERB_START | VERB_RELOAD | VERB_SIMULATE | VERB_METRICS | VERB_NODES)
+#define VERBS_NO_OPERAND \
+        (VERB_CHECK | VERB_STATUS | VERB_START | VERB_RELOAD | VERB_SIMULATE | VERB_METRICS | VERB_NODES)
 
 static int parse_operand(Arguments *args, char **argv, int i) {
         /* `run` takes the rest of the line, so that "run cmd --its-option" means what it says */
