@@ -13,9 +13,6 @@
 #include "base/error.h"
 #include "control-internal.h"
 
-/* Who fills this with connections keeps others waiting for as long as it takes to refuse them. */
-#define BACKLOG 128
-
 struct Listener {
         Control *control;
         Listener *next;
@@ -75,26 +72,33 @@ static void log_refusal(Control *control, const ControlPeer *peer) {
         control->refusal_logged = now;
 }
 
-static void take_connection(Control *control, int fd) {
+/* Whether one more is too many. */
+static bool is_full(const Control *control, uid_t uid) {
         const ControlLimits *limits = &control->config.limits;
         unsigned all, user;
+
+        count_connections(control, uid, &all, &user);
+        return all >= limits->connections + (uid == 0 ? limits->connections_root : 0) ||
+               (uid != 0 && user >= limits->connections_per_uid);
+}
+
+/* To refuse must cost as little as possible: somebody may try as fast as he can. */
+static void take_connection(Control *control, int fd) {
+        struct ucred ucred = {};
+        socklen_t size = sizeof(ucred);
         Connection *c;
         int r;
 
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &ucred, &size) < 0 || is_full(control, ucred.uid)) {
+                closep(&fd);
+                log_refusal(control, &(const ControlPeer) { .uid = ucred.uid, .gid = ucred.gid, .pid = ucred.pid });
+                return;
+        }
         r = connection_new(control, fd, false, &c);
-        if (r < 0) {
+        if (r < 0)
                 control_log(control, CONTROL_REFUSED, NULL, "client refused: %s", error_text(r));
-                return;
-        }
-
-        count_connections(control, c->peer.uid, &all, &user);
-        if (all > limits->connections + (c->peer.uid == 0 ? limits->connections_root : 0) ||
-            (c->peer.uid != 0 && user > limits->connections_per_uid)) {
-                log_refusal(control, &c->peer);
-                connection_free(c);
-                return;
-        }
-        control->counters.accepted++;
+        else
+                control->counters.accepted++;
 }
 
 /* Without descriptors or memory the connection stays in the queue, and the listener readable: it is
@@ -115,15 +119,22 @@ static int on_resume(sd_event_source *source, uint64_t usec, void *userdata) {
         return sd_event_source_set_enabled(listener->io, SD_EVENT_ON);
 }
 
+/* Several at a time: who connects again and again must not be faster than this. */
 static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Listener *listener = userdata;
-        int connection;
 
-        connection = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (connection >= 0)
-                take_connection(listener->control, connection);
-        else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-                pause_listener(listener, -errno);
+        for (unsigned i = 0; i < listener->control->config.limits.accept_batch; i++) {
+                int connection = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+                if (connection >= 0)
+                        take_connection(listener->control, connection);
+                else if (errno == EAGAIN)
+                        return 0;
+                else if (errno != EINTR && errno != ECONNABORTED) {
+                        pause_listener(listener, -errno);
+                        return 0;
+                }
+        }
         return 0;
 }
 
@@ -251,7 +262,7 @@ static int open_path(const char *path, mode_t mode, gid_t group, int *ret_fd) {
         if (r != 0)
                 return r;
         if ((group != (gid_t) -1 && lchown(path, (uid_t) -1, group) < 0) || chmod(path, mode) < 0 ||
-            listen(fd, BACKLOG) < 0) {
+            listen(fd, SOMAXCONN) < 0) {
                 r = -errno;
                 (void) unlink(path);
                 return r;

@@ -187,6 +187,22 @@ int control_reply_end(ControlCall *call) {
         return r;
 }
 
+static int queue_shared(Connection *c, FrameShared *reply, bool continues) {
+        bool fits = reply->size <= c->control->config.limits.reply_bytes;
+
+        return queued(c, fits ? writer_share(&c->output, reply, continues) : FRAME_E_TOO_BIG);
+}
+
+int control_reply_shared(ControlCall *call, FrameShared *reply) {
+        int r;
+
+        assert(!call->answered);
+
+        r = call->message.oneway ? 0 : queue_shared(call->connection, reply, false);
+        call->answered = r == 0;
+        return r;
+}
+
 const ControlPeer *control_call_peer(const ControlCall *call) {
         return &call->connection->peer;
 }
@@ -294,6 +310,18 @@ int control_stream_end(ControlStream *stream, bool continues) {
         }
 
         r = queued(c, writer_end(&c->writer, continues));
+        if (r == 0 && !continues)
+                stream_end(stream);
+        return r;
+}
+
+int control_stream_shared(ControlStream *stream, FrameShared *reply, bool continues) {
+        int r;
+
+        if (continues && !stream->more && !stream->oneway)
+                return -EINVAL;
+
+        r = stream->oneway ? 0 : queue_shared(stream->connection, reply, continues);
         if (r == 0 && !continues)
                 stream_end(stream);
         return r;

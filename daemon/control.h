@@ -53,8 +53,10 @@ typedef struct ControlLimits {
                                        * control_stream_ready() is false */
         nsec_t unfinished;            /* for the rest of a message that has begun */
         nsec_t unread;                /* with replies queued and none of them taken */
-        nsec_t accept_interval;       /* at most accept_burst new connections in this time */
+        nsec_t accept_interval;       /* at most accept_burst times accept_batch new connections in
+                                       * this time */
         unsigned accept_burst;
+        unsigned accept_batch;
         nsec_t accept_pause;          /* after accept() failed for want of descriptors or memory */
 } ControlLimits;
 
@@ -73,6 +75,7 @@ typedef struct ControlLimits {
                 .unread = 30 * NSEC_PER_SEC,                                                       \
                 .accept_interval = NSEC_PER_SEC,                                                   \
                 .accept_burst = 1000,                                                              \
+                .accept_batch = 32,                                                                \
                 .accept_pause = NSEC_PER_SEC,                                                      \
         })
 
@@ -180,6 +183,9 @@ int control_reply(ControlCall *call, json_t *parameters);
 Writer *control_reply_begin(ControlCall *call);
 int control_reply_end(ControlCall *call);
 
+/* The same with a reply that was written once for many (writer_end_shared()). */
+int control_reply_shared(ControlCall *call, FrameShared *reply);
+
 /* Answers with an error. Steals `parameters`. Names and texts in it must be UTF-8:
  * varlink_string(). */
 int control_error(ControlCall *call, const char *name, json_t *parameters);
@@ -211,6 +217,9 @@ int control_stream_reply(ControlStream *stream, json_t *parameters, bool continu
 /* The same, piece by piece. */
 Writer *control_stream_begin(ControlStream *stream);
 int control_stream_end(ControlStream *stream, bool continues);
+
+/* The same with a reply that was written once for many. */
+int control_stream_shared(ControlStream *stream, FrameShared *reply, bool continues);
 
 /* A last reply that is an error. Steals `parameters`. */
 int control_stream_error(ControlStream *stream, const char *name, json_t *parameters);

@@ -2,6 +2,7 @@
 /* The processes that a running monitor watches: found, let go, renamed. */
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "engine-internal.h"
@@ -133,6 +134,18 @@ void engine_say_waiting(Engine *e) {
         text = follower_waits_for(&e->follower);
         if (!text || !e->message || !streq(text, e->message))
                 engine_set_message(e, text);
+}
+
+bool engine_owns_target(const Engine *e, uint64_t target, uid_t uid) {
+        const Followed *followed = follower_find((Follower *) &e->follower, target);
+        char path[32];
+        struct stat st;
+
+        if (!followed)
+                return false;
+        (void) snprintf(path, sizeof(path), "%d/maps", (int) followed->ref.pid);
+        return fstatat(e->host.roots->proc, path, &st, 0) == 0 && st.st_uid == uid &&
+               pidref_alive(&followed->ref, e->host.roots);
 }
 
 void engine_refresh_names(Engine *e) {

@@ -105,6 +105,10 @@ double engine_spent(const Engine *engine, nsec_t elapsed);
 /* What it used of a CPU when it was last governed; without acting. */
 double engine_cpu_share(const Engine *engine);
 
+/* Whether the kernel lets this user read the maps of the target's process (asks it now). False for one that has
+ * ended. */
+bool engine_owns_target(const Engine *engine, uint64_t target, uid_t uid);
+
 /* How late its steps came after their deadlines: so late, or less, this share of the last ones. */
 nsec_t engine_lateness(const Engine *engine, double share);
 

@@ -4,9 +4,12 @@
 
 #include "methods.h"
 
-/* How most methods begin: which monitor is meant, the named one, or the only one? *ret is NULL where an error was sent;
- * then the method returns what this did. */
+/* How most methods begin: which monitor is meant, the named one, or the only one that the peer may know of? *ret is
+ * NULL where an error was sent; then the method returns what this did. */
 int methods_begin(const MethodsContext *context, ControlCall *call, const json_t *parameters, Engine **ret);
+
+/* As methods_begin(), for what sums up all targets: PermissionDenied where some of them are not the peer's. */
+int methods_begin_sums(const MethodsContext *context, ControlCall *call, const json_t *parameters, Engine **ret);
 
 /* Sends ConfigInvalid. file may be NULL. */
 int methods_config_invalid(ControlCall *call, const char *file, const ConfigErrors *errors);

@@ -95,7 +95,7 @@ int method_get_schemes(ControlCall *call, json_t *parameters, void *userdata) {
         Writer *w;
         int r;
 
-        r = methods_begin(c, call, parameters, &engine);
+        r = methods_begin_sums(c, call, parameters, &engine);
         if (!engine)
                 return r;
 
@@ -109,6 +109,7 @@ int method_get_schemes(ControlCall *call, json_t *parameters, void *userdata) {
 
 int method_get_scheme_log(ControlCall *call, json_t *parameters, void *userdata) {
         const MethodsContext *c = userdata;
+        View view = view_of(&c->access, control_call_peer(call));
         int64_t limit = field_int(parameters, "limit", ACT_LOG_MAX);
         Engine *engine;
         Writer *w;
@@ -123,7 +124,7 @@ int method_get_scheme_log(ControlCall *call, json_t *parameters, void *userdata)
         w = control_reply_begin(call);
         if (w) {
                 writer_string(w, "monitor", engine_config(engine)->name);
-                report_acts(w, engine_schemes(engine), (size_t) limit);
+                report_acts(w, engine, (size_t) limit, &view);
         }
         return control_reply_end(call);
 }

@@ -13,6 +13,7 @@
 #include "probe/pressure.h"
 #include "report.h"
 #include "request.h"
+#include "snapshot-text.h"
 
 bool methods_allowed(void *userdata, const ControlPeer *peer, const ControlMethod *method) {
         return access_allows(&((const MethodsContext *) userdata)->access, peer, method->access);
@@ -37,35 +38,59 @@ void methods_called(void *userdata, const ControlPeer *peer, const ControlMethod
                              event.method, event.outcome);
 }
 
-static json_t *monitor_names(const Manager *manager) {
+static json_t *monitor_names(const Manager *manager, const View *view) {
         json_t *names = json_array();
 
         for (size_t i = 0; names && i < manager->n_engines; i++)
-                json_array_append_new(names, json_string(engine_config(manager->engines[i])->name));
+                if (sight_of_monitor(view, manager->engines[i]))
+                        json_array_append_new(names, json_string(engine_config(manager->engines[i])->name));
         return names;
 }
 
-static int no_such_monitor(ControlCall *call, const Manager *manager, const char *name) {
+static int no_such_monitor(ControlCall *call, const MethodsContext *c, const char *name) {
+        View view = view_of(&c->access, control_call_peer(call));
+
         return control_error(call, UDAMON_ERROR("NoSuchMonitor"),
-                             json_pack("{s:s,s:o}", "name", name, "monitors", monitor_names(manager)));
+                             json_pack("{s:s,s:o}", "name", name, "monitors", monitor_names(c->manager, &view)));
+}
+
+static Engine *only_monitor(const Manager *manager, const View *view, size_t *ret_n) {
+        Engine *only = NULL;
+
+        *ret_n = 0;
+        for (size_t i = 0; i < manager->n_engines; i++)
+                if (sight_of_monitor(view, manager->engines[i])) {
+                        only = manager->engines[i];
+                        (*ret_n)++;
+                }
+        return only;
 }
 
 int methods_begin(const MethodsContext *c, ControlCall *call, const json_t *parameters, Engine **ret) {
-        const Manager *manager = c->manager;
+        View view = view_of(&c->access, control_call_peer(call));
         const char *name = field_string(parameters, "name", NULL);
+        Engine *engine;
+        size_t n = 1;
 
         *ret = NULL;
-        if (name) {
-                *ret = manager_find(manager, name);
-                return *ret ? 0 : no_such_monitor(call, manager, name);
-        }
-        if (manager->n_engines == 0)
-                return no_such_monitor(call, manager, "");
-        if (manager->n_engines > 1)
+        engine = name ? manager_find(c->manager, name) : only_monitor(c->manager, &view, &n);
+        if (n > 1)
                 return control_error(call, UDAMON_ERROR("NameNeeded"),
-                                     json_pack("{s:o}", "monitors", monitor_names(manager)));
-        *ret = manager->engines[0];
+                                     json_pack("{s:o}", "monitors", monitor_names(c->manager, &view)));
+        if (!engine || !sight_of_monitor(&view, engine))
+                return no_such_monitor(call, c, name ?: "");
+        *ret = engine;
         return 0;
+}
+
+int methods_begin_sums(const MethodsContext *c, ControlCall *call, const json_t *parameters, Engine **ret) {
+        View view = view_of(&c->access, control_call_peer(call));
+        int r = methods_begin(c, call, parameters, ret);
+
+        if (!*ret || sight_of_sums(&view, *ret))
+                return r;
+        *ret = NULL;
+        return control_error_denied(call);
 }
 
 static uint64_t own_resident(const Manager *manager) {
@@ -99,6 +124,7 @@ static void report_pressure(Writer *w, const RootFds *roots) {
 
 static int get_status(ControlCall *call, json_t *parameters, void *userdata) {
         const MethodsContext *c = userdata;
+        View view = view_of(&c->access, control_call_peer(call));
         Writer *w;
 
         (void) parameters;
@@ -126,7 +152,8 @@ static int get_status(ControlCall *call, json_t *parameters, void *userdata) {
                         writer_real(w, "cpu_share", c->manager->cpu_share);
                 writer_open_array(w, "monitors");
                 for (size_t i = 0; i < c->manager->n_engines; i++)
-                        report_monitor(w, NULL, c->manager->engines[i]);
+                        if (sight_of_monitor(&view, c->manager->engines[i]))
+                                report_monitor(w, NULL, c->manager->engines[i], &view);
                 writer_close(w);
                 writer_close(w);
         }
@@ -214,7 +241,7 @@ static int start_monitor(ControlCall *call, json_t *parameters, void *userdata) 
         w = control_reply_begin(call);
         if (w) {
                 writer_string(w, "name", config.name);
-                report_monitor(w, "monitor", engine);
+                report_monitor(w, "monitor", engine, &(View) { .level = ACCESS_ADMIN });
         }
         return control_reply_end(call);
 }
@@ -224,7 +251,7 @@ static int stop_monitor(ControlCall *call, json_t *parameters, void *userdata) {
         const char *name = field_string(parameters, "name", "");
 
         if (manager_stop(c->manager, name) < 0)
-                return no_such_monitor(call, c->manager, name);
+                return no_such_monitor(call, c, name);
         return control_reply(call, NULL);
 }
 
@@ -242,28 +269,39 @@ int methods_too_many_streams(const MethodsContext *c, ControlCall *call) {
                              json_pack("{s:i}", "limit", (int) control_limits(c->control)->streams_per_uid));
 }
 
+static int reply_snapshot(ControlCall *call, const MethodsContext *c, Engine *engine, const Snapshot *snapshot,
+                          const View *view) {
+        FrameShared *text;
+        int r;
+
+        if (report_snapshot_parts(snapshot) > 1)
+                return control_error_expected_more(call);
+        r = snapshot_texts_get(c->manager->subscribers.texts, engine, snapshot, 0, view, &text);
+        if (r < 0)
+                return r;
+        r = control_reply_shared(call, text);
+        frame_shared_unref(text);
+        return r;
+}
+
 static int get_snapshot(ControlCall *call, json_t *parameters, void *userdata) {
+        _cleanup_(snapshot_unrefp) Snapshot *snapshot = NULL;
         const MethodsContext *c = userdata;
-        const Snapshot *snapshot;
+        View view = view_of(&c->access, control_call_peer(call));
         Engine *engine;
         int r;
 
         r = methods_begin(c, call, parameters, &engine);
         if (!engine)
                 return r;
-
-        snapshot = monitor_snapshot(engine_monitor(engine));
         if (control_call_wants_more(call)) {
-                r = subscribers_add(&c->manager->subscribers, engine, call);
+                r = subscribers_add(&c->manager->subscribers, engine, &view, call);
                 return r == CONTROL_E_LIMIT ? methods_too_many_streams(c, call) : r;
         }
-        if (!snapshot)
+        if (!monitor_snapshot(engine_monitor(engine)))
                 return no_snapshot_yet(call, engine);
-        if (report_snapshot_parts(snapshot) > 1)
-                return control_error_expected_more(call);
-
-        report_snapshot(control_reply_begin(call), engine, snapshot, 0);
-        return control_reply_end(call);
+        snapshot = sight_of_snapshot(&view, engine, monitor_snapshot(engine_monitor(engine)));
+        return snapshot ? reply_snapshot(call, c, engine, snapshot, &view) : -ENOMEM;
 }
 
 static int get_history(ControlCall *call, json_t *parameters, void *userdata) {
@@ -272,7 +310,7 @@ static int get_history(ControlCall *call, json_t *parameters, void *userdata) {
         Writer *w;
         int r;
 
-        r = methods_begin(c, call, parameters, &engine);
+        r = methods_begin_sums(c, call, parameters, &engine);
         if (!engine)
                 return r;
 
@@ -283,14 +321,14 @@ static int get_history(ControlCall *call, json_t *parameters, void *userdata) {
 }
 
 const ControlMethod methods_table[] = {
-        { UDAMON_METHOD("GetStatus"), NULL, get_status, ACCESS_READ },
+        { UDAMON_METHOD("GetStatus"), NULL, get_status, ACCESS_OWN },
         { UDAMON_METHOD("GetCapabilities"), NULL, get_capabilities, ACCESS_READ },
         { UDAMON_METHOD("StartMonitor"), request_start_fields, start_monitor, ACCESS_ADMIN },
         { UDAMON_METHOD("StopMonitor"), request_name_fields, stop_monitor, ACCESS_ADMIN },
-        { UDAMON_METHOD("GetSnapshot"), request_optional_name_fields, get_snapshot, ACCESS_READ },
-        { UDAMON_METHOD("GetHistory"), request_optional_name_fields, get_history, ACCESS_READ },
-        { UDAMON_METHOD("GetSchemes"), request_optional_name_fields, method_get_schemes, ACCESS_READ },
-        { UDAMON_METHOD("GetSchemeLog"), methods_log_fields, method_get_scheme_log, ACCESS_READ },
+        { UDAMON_METHOD("GetSnapshot"), request_optional_name_fields, get_snapshot, ACCESS_OWN },
+        { UDAMON_METHOD("GetHistory"), request_optional_name_fields, get_history, ACCESS_OWN },
+        { UDAMON_METHOD("GetSchemes"), request_optional_name_fields, method_get_schemes, ACCESS_OWN },
+        { UDAMON_METHOD("GetSchemeLog"), methods_log_fields, method_get_scheme_log, ACCESS_OWN },
         { UDAMON_METHOD("SetScheme"), methods_set_scheme_fields, method_set_scheme, ACCESS_ADMIN },
         { UDAMON_METHOD("SetGoalInput"), methods_goal_input_fields, method_set_goal_input, ACCESS_ADMIN },
         { UDAMON_METHOD("GetEvents"), methods_events_fields, method_get_events, ACCESS_READ },

@@ -194,15 +194,17 @@ void report_schemes(Writer *w, const SchemeSet *set, nsec_t now) {
         writer_close(w);
 }
 
-static void report_act(Writer *w, const SchemeView *view, const ActEntry *act, nsec_t to_realtime) {
+static void report_act(Writer *w, const SchemeView *view, const ActEntry *act, nsec_t to_realtime, bool hide) {
         writer_open_object(w, NULL);
         writer_uint(w, "time_ns", act->time + to_realtime);
         writer_string(w, "scheme", view->config->name);
         writer_string(w, "action", action_name(view->config->action));
         writer_uint(w, "target", act->target);
         writer_int(w, "pid", act->pid);
-        writer_uint(w, "start", act->start);
-        writer_uint(w, "end", act->end);
+        writer_uint(w, "start", hide ? 0 : act->start);
+        writer_uint(w, "end", hide ? act->end - act->start : act->end);
+        if (hide)
+                writer_bool(w, "addresses_hidden", true);
         writer_uint(w, "tried_bytes", act->tried);
         writer_uint(w, "applied_bytes", act->applied);
         writer_bool(w, "dry_run", act->dry_run);
@@ -211,7 +213,8 @@ static void report_act(Writer *w, const SchemeView *view, const ActEntry *act, n
         writer_close(w);
 }
 
-void report_acts(Writer *w, const SchemeSet *set, size_t limit) {
+void report_acts(Writer *w, Engine *engine, size_t limit, const View *view) {
+        const SchemeSet *set = engine_schemes(engine);
         nsec_t now = clock_nsec(CLOCK_MONOTONIC), to_realtime = clock_nsec(CLOCK_REALTIME) - now;
 
         writer_open_array(w, "acts");
@@ -222,9 +225,11 @@ void report_acts(Writer *w, const SchemeSet *set, size_t limit) {
                 if (!act)
                         break;
                 if (index >= 0) {
-                        SchemeView view = scheme_set_view(set, (size_t) index, now);
+                        Sight sight = sight_of_target(view, engine, act->target, act->pid);
+                        SchemeView scheme = scheme_set_view(set, (size_t) index, now);
 
-                        report_act(w, &view, act, to_realtime);
+                        if (sight != SIGHT_NONE)
+                                report_act(w, &scheme, act, to_realtime, sight == SIGHT_SIZES);
                 }
         }
         writer_close(w);

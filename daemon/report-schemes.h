@@ -3,6 +3,7 @@
 #pragma once
 
 #include "scheme/set.h"
+#include "sight.h"
 #include "wire/writer.h"
 
 /* Writes key: {…}, a Scheme. */
@@ -12,7 +13,7 @@ void report_scheme(Writer *writer, const char *key, const SchemeView *view);
 void report_schemes(Writer *writer, const SchemeSet *set, nsec_t now);
 
 /* Writes "acts": […], at most `limit` of them. */
-void report_acts(Writer *writer, const SchemeSet *set, size_t limit);
+void report_acts(Writer *writer, Engine *engine, size_t limit, const View *view);
 
 /* Why a scheme does nothing, in words; empty when it may act. */
 void scheme_explain(const SchemeView *view, char *text, size_t size);

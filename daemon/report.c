@@ -35,6 +35,7 @@ typedef struct TargetView {
         uint32_t address_space;
         uint64_t resident;
         size_t n_regions;
+        bool hidden;
 } TargetView;
 
 static void report_target(Writer *w, const TargetView *target) {
@@ -47,6 +48,8 @@ static void report_target(Writer *w, const TargetView *target) {
         if (target->resident > 0)
                 writer_uint(w, "resident_bytes", target->resident);
         writer_uint(w, "regions", target->n_regions);
+        if (target->hidden)
+                writer_bool(w, "addresses_hidden", true);
         writer_close(w);
 }
 
@@ -56,7 +59,7 @@ static void report_snapshot_targets(Writer *w, const Snapshot *snapshot) {
                 const SnapshotTarget *t = &snapshot->targets[i];
 
                 report_target(w, &(TargetView) { t->id, t->pid, t->command, t->state, t->address_space, t->resident,
-                                                 t->n_regions });
+                                                 t->n_regions, t->hidden });
         }
         writer_close(w);
 }
@@ -153,9 +156,10 @@ void report_target_spec(Writer *w, const TargetConfig *target) {
                 writer_bool(w, "children", target->children);
 }
 
-static void report_target_specs(Writer *w, const MonitorConfig *config) {
+/* What others are watched for is for those who may see them. */
+static void report_target_specs(Writer *w, const MonitorConfig *config, bool seen) {
         writer_open_array(w, "targets");
-        for (size_t i = 0; i < config->n_targets; i++) {
+        for (size_t i = 0; seen && i < config->n_targets; i++) {
                 const TargetConfig *target = &config->targets[i];
 
                 writer_open_object(w, NULL);
@@ -179,7 +183,7 @@ static void report_goal(Writer *w, const IntervalsGoal *goal) {
         writer_close(w);
 }
 
-static void report_context(Writer *w, const Engine *engine) {
+static void report_context(Writer *w, const Engine *engine, const View *view) {
         const MonitorConfig *config = engine_config(engine);
 
         writer_open_object(w, "context");
@@ -187,7 +191,7 @@ static void report_context(Writer *w, const Engine *engine) {
         writer_string(w, "source", engine_source(engine)->ops->name);
         writer_string(w, "source_reason", engine_source_reason(engine));
         writer_string(w, "policy", config->policy);
-        report_target_specs(w, config);
+        report_target_specs(w, config, sight_of_sums(view, engine));
         writer_uint(w, "sample_ns", config->attrs.sample);
         writer_uint(w, "aggregate_ns", config->attrs.aggregate);
         writer_uint(w, "update_ns", config->attrs.update);
@@ -201,15 +205,18 @@ static void report_context(Writer *w, const Engine *engine) {
         writer_close(w);
 }
 
-static size_t report_targets(Writer *w, const Monitor *monitor) {
+static size_t report_targets(Writer *w, const Engine *engine, const View *view) {
+        const Monitor *monitor = engine_monitor(engine);
         size_t regions = 0;
 
         writer_open_array(w, "targets");
         for (size_t i = 0; i < monitor_n_targets(monitor); i++) {
                 const Target *t = monitor_target(monitor, i);
 
+                if (sight_of_target(view, engine, t->id, t->pid) == SIGHT_NONE)
+                        continue;
                 report_target(w, &(TargetView) { t->id, t->pid, t->command, t->state, t->address_space,
-                                                 t->size.resident, t->list.n });
+                                                 t->size.resident, t->list.n, false });
                 regions += t->list.n;
         }
         writer_close(w);
@@ -247,7 +254,7 @@ static void report_warnings(Writer *w, const Engine *engine) {
         writer_close(w);
 }
 
-static void report_runtime(Writer *w, const Engine *engine) {
+static void report_runtime(Writer *w, const Engine *engine, const View *view) {
         const Monitor *monitor = engine_monitor(engine);
         const MonitorCounters *counters = monitor_counters(monitor);
 
@@ -255,7 +262,7 @@ static void report_runtime(Writer *w, const Engine *engine) {
         writer_string(w, "state", engine_state_name(engine_state(engine)));
         if (engine_message(engine))
                 writer_string(w, "message", engine_message(engine));
-        writer_uint(w, "regions", report_targets(w, monitor));
+        writer_uint(w, "regions", report_targets(w, engine, view));
         writer_uint(w, "sample_ns", monitor_attrs(monitor)->sample);
         writer_uint(w, "aggregate_ns", monitor_attrs(monitor)->aggregate);
         if (monitor_attrs(monitor)->samples_per_sec > 0)
@@ -272,11 +279,11 @@ static void report_runtime(Writer *w, const Engine *engine) {
         writer_close(w);
 }
 
-void report_monitor(Writer *w, const char *key, const Engine *engine) {
+void report_monitor(Writer *w, const char *key, const Engine *engine, const View *view) {
         writer_open_object(w, key);
         writer_string(w, "name", engine_config(engine)->name);
-        report_context(w, engine);
-        report_runtime(w, engine);
+        report_context(w, engine, view);
+        report_runtime(w, engine, view);
         writer_close(w);
 }
 

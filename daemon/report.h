@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine.h"
+#include "sight.h"
 #include "wire/writer.h"
 
 #define UDAMON_INTERFACE "io.udamon.monitor"
@@ -18,8 +19,8 @@ void report_snapshot(Writer *writer, const Engine *engine, const Snapshot *snaps
 /* Writes what a TargetSpec has. */
 void report_target_spec(Writer *writer, const TargetConfig *target);
 
-/* Writes key: {…}, a Monitor. */
-void report_monitor(Writer *writer, const char *key, const Engine *engine);
+/* Writes key: {…}, a Monitor, as the view may see it. */
+void report_monitor(Writer *writer, const char *key, const Engine *engine, const View *view);
 
 /* Writes "monitor" and "points". */
 void report_history(Writer *writer, const Engine *engine);

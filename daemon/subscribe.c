@@ -7,12 +7,14 @@
 #include "event.h"
 #include "log.h"
 #include "report.h"
+#include "snapshot-text.h"
 
 struct Subscriber {
         Subscribers *list;
         Subscriber *next;
         Engine *engine;
         ControlStream *stream;
+        View view;
         Snapshot *sending; /* NULL: none is under way */
         size_t part;       /* of it, to be sent next */
         bool last;         /* after this snapshot the stream ends */
@@ -54,10 +56,14 @@ static void drop(Subscriber *subscriber) {
 /* Sends the next part. Returns whether the subscriber is still there. */
 static bool send_part(Subscriber *s) {
         bool final = s->part + 1 == report_snapshot_parts(s->sending);
+        FrameShared *text;
         int r;
 
-        report_snapshot(control_stream_begin(s->stream), s->engine, s->sending, s->part);
-        r = control_stream_end(s->stream, !s->last || !final);
+        r = snapshot_texts_get(s->list->texts, s->engine, s->sending, s->part, &s->view, &text);
+        if (r == 0) {
+                r = control_stream_shared(s->stream, text, !s->last || !final);
+                frame_shared_unref(text);
+        }
         if (r != 0) {
                 drop(s);
                 return false;
@@ -83,12 +89,19 @@ static void pump(Subscriber *s) {
                 (void) sd_event_source_set_time_relative(s->list->timer, PUMP_INTERVAL / NSEC_PER_USEC);
 }
 
+/* The latest, as this reader may see it; nothing where memory lacks. */
+static void take(Subscriber *s) {
+        Snapshot *latest = monitor_snapshot(engine_monitor(s->engine));
+
+        s->sending = latest ? sight_of_snapshot(&s->view, s->engine, latest) : NULL;
+        s->part = 0;
+}
+
 /* A reader that has not got all of the last one yet misses this one; `sequence` tells him. */
 static void offer(Subscriber *s) {
         if (s->sending || !control_stream_ready(s->stream))
                 return;
-        s->sending = snapshot_ref(monitor_snapshot(engine_monitor(s->engine)));
-        s->part = 0;
+        take(s);
         pump(s);
 }
 
@@ -113,7 +126,7 @@ static void finish(Subscriber *s) {
                 end_empty(s);
 }
 
-int subscribers_add(Subscribers *subscribers, Engine *engine, ControlCall *call) {
+int subscribers_add(Subscribers *subscribers, Engine *engine, const View *view, ControlCall *call) {
         Subscriber *s;
         int r;
 
@@ -129,6 +142,7 @@ int subscribers_add(Subscribers *subscribers, Engine *engine, ControlCall *call)
 
         s->list = subscribers;
         s->engine = engine;
+        s->view = *view;
         s->sent = clock_nsec(CLOCK_MONOTONIC);
         s->next = subscribers->first;
         subscribers->first = s;
@@ -150,6 +164,7 @@ static void for_each(Subscribers *subscribers, const Engine *engine, void (*act)
 }
 
 void subscribers_publish(Subscribers *subscribers, Engine *engine) {
+        snapshot_texts_forget(subscribers->texts, engine);
         for_each(subscribers, engine, offer);
 }
 
@@ -160,10 +175,8 @@ void subscribers_finish(Subscribers *subscribers, Engine *engine) {
 /* The engine goes at once: whatever fits into the queue is sent now. */
 static void end(Subscriber *s) {
         s->last = true;
-        if (!s->sending) {
-                s->sending = snapshot_ref(monitor_snapshot(engine_monitor(s->engine)));
-                s->part = 0;
-        }
+        if (!s->sending)
+                take(s);
         if (!s->sending) {
                 end_empty(s);
                 return;
@@ -174,6 +187,7 @@ static void end(Subscriber *s) {
 
 void subscribers_end(Subscribers *subscribers, Engine *engine) {
         for_each(subscribers, engine, end);
+        snapshot_texts_forget(subscribers->texts, engine);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -201,7 +215,9 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
 int subscribers_init(Subscribers *subscribers, sd_event *event) {
         int r;
 
-        *subscribers = (Subscribers) {};
+        *subscribers = (Subscribers) { .texts = calloc(1, sizeof(SnapshotTexts)) };
+        if (!subscribers->texts)
+                return -ENOMEM;
         r = sd_event_add_time_relative(event, &subscribers->timer, CLOCK_MONOTONIC, REST_INTERVAL / NSEC_PER_USEC, 0,
                                        on_timer, subscribers);
         return r < 0 ? r : 0;
@@ -209,5 +225,6 @@ int subscribers_init(Subscribers *subscribers, sd_event *event) {
 
 void subscribers_deinit(Subscribers *subscribers) {
         assert(!subscribers->first);
+        free(subscribers->texts);
         subscribers->timer = sd_event_source_disable_unref(subscribers->timer);
 }

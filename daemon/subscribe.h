@@ -6,11 +6,13 @@
 
 #include "control.h"
 #include "engine.h"
+#include "sight.h"
 
 typedef struct Subscriber Subscriber;
 
 typedef struct Subscribers {
         Subscriber *first;
+        struct SnapshotTexts *texts; /* of what is sent */
         sd_event_source *timer;
 } Subscribers;
 
@@ -19,7 +21,7 @@ void subscribers_deinit(Subscribers *subscribers);
 
 /* Keeps the call open, sends the latest snapshot if there is one, and every new one from then on; of an
  * engine that has finished, the last one, and that is all. 0, CONTROL_E_LIMIT or -errno. */
-int subscribers_add(Subscribers *subscribers, Engine *engine, ControlCall *call);
+int subscribers_add(Subscribers *subscribers, Engine *engine, const View *view, ControlCall *call);
 
 /* Sends the engine's latest snapshot to all that read it and keep up. */
 void subscribers_publish(Subscribers *subscribers, Engine *engine);

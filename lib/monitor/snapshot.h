@@ -3,6 +3,7 @@
  * reading one never disturbs monitoring. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -29,6 +30,7 @@ typedef struct SnapshotTarget {
         TargetState state;
         uint32_t address_space; /* 1, and one more after every exec */
         uint64_t resident;      /* bytes; 0 where not known */
+        bool hidden;            /* addresses of its regions are not the true ones (copies for who may not see them) */
         AddressMap *map;        /* NULL before the first update */
         size_t first_region;    /* its regions are snapshot->regions[first_region …] */
         size_t n_regions;

@@ -15,6 +15,7 @@
 struct FrameBlock {
         FrameBlock *next;
         size_t used;
+        FrameShared *shared; /* what the block holds; NULL: data */
         char data[];
 };
 
@@ -136,15 +137,45 @@ void frame_output_deinit(FrameOutput *output) {
         frame_output_truncate(output, 0);
 }
 
-static int output_add_block(FrameOutput *output) {
+FrameShared *frame_shared_new(size_t size) {
+        FrameShared *shared = malloc(sizeof(*shared) + size);
+
+        if (shared)
+                *shared = (FrameShared) { .n_ref = 1, .size = size };
+        return shared;
+}
+
+FrameShared *frame_shared_ref(FrameShared *shared) {
+        shared->n_ref++;
+        return shared;
+}
+
+FrameShared *frame_shared_unref(FrameShared *shared) {
+        if (shared && --shared->n_ref == 0)
+                free(shared);
+        return NULL;
+}
+
+static FrameBlock *block_free(FrameBlock *block) {
+        FrameBlock *next = block->next;
+
+        frame_shared_unref(block->shared);
+        free(block);
+        return next;
+}
+
+static const char *block_data(const FrameBlock *block) {
+        return block->shared ? block->shared->data : block->data;
+}
+
+static int output_add_block(FrameOutput *output, size_t capacity) {
         FrameBlock *block;
 
-        block = malloc(sizeof(FrameBlock) + BLOCK_CAPACITY);
+        block = malloc(sizeof(FrameBlock) + capacity);
         if (!block)
                 return -ENOMEM;
 
-        block->next = NULL;
-        block->used = 0;
+        *block = (FrameBlock) {};
         if (output->last)
                 output->last->next = block;
         else
@@ -162,8 +193,8 @@ int frame_output_append(FrameOutput *output, const void *data, size_t size) {
                 return FRAME_E_TOO_BIG;
 
         while (size > 0) {
-                if (!output->last || output->last->used == BLOCK_CAPACITY) {
-                        r = output_add_block(output);
+                if (!output->last || output->last->shared || output->last->used == BLOCK_CAPACITY) {
+                        r = output_add_block(output, BLOCK_CAPACITY);
                         if (r < 0) {
                                 frame_output_truncate(output, mark);
                                 return r;
@@ -181,13 +212,26 @@ int frame_output_append(FrameOutput *output, const void *data, size_t size) {
         return 0;
 }
 
-static void blocks_free(FrameBlock *block) {
-        while (block) {
-                FrameBlock *next = block->next;
+int frame_output_append_shared(FrameOutput *output, FrameShared *shared) {
+        int r;
 
-                free(block);
-                block = next;
-        }
+        if (shared->size > output->max || output->size > output->max - shared->size)
+                return FRAME_E_TOO_BIG;
+        if (shared->size == 0)
+                return 0;
+
+        r = output_add_block(output, 0);
+        if (r < 0)
+                return r;
+        output->last->shared = frame_shared_ref(shared);
+        output->last->used = shared->size;
+        output->size += shared->size;
+        return 0;
+}
+
+static void blocks_free(FrameBlock *block) {
+        while (block)
+                block = block_free(block);
 }
 
 void frame_output_truncate(FrameOutput *output, size_t size) {
@@ -220,7 +264,17 @@ const char *frame_output_peek(const FrameOutput *output, size_t *ret_size) {
         }
 
         *ret_size = output->first->used - output->start;
-        return output->first->data + output->start;
+        return block_data(output->first) + output->start;
+}
+
+void frame_output_copy(const FrameOutput *output, char *ret) {
+        size_t start = output->start;
+
+        for (const FrameBlock *block = output->first; block; block = block->next) {
+                memcpy(ret, block_data(block) + start, block->used - start);
+                ret += block->used - start;
+                start = 0;
+        }
 }
 
 void frame_output_consume(FrameOutput *output, size_t size) {
@@ -232,10 +286,9 @@ void frame_output_consume(FrameOutput *output, size_t size) {
                 FrameBlock *block = output->first;
 
                 output->start -= block->used;
-                output->first = block->next;
+                output->first = block_free(block);
                 if (!output->first)
                         output->last = NULL;
-                free(block);
         }
 }
 

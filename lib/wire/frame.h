@@ -59,11 +59,28 @@ typedef struct FrameOutput {
 
 void frame_output_deinit(FrameOutput *output);
 
+/* Bytes that several queues hold, once. Not for several threads. */
+typedef struct FrameShared {
+        unsigned n_ref;
+        size_t size;
+        char data[];
+} FrameShared;
+
+FrameShared *frame_shared_new(size_t size); /* contents are the caller's to write; NULL without memory */
+FrameShared *frame_shared_ref(FrameShared *shared);
+FrameShared *frame_shared_unref(FrameShared *shared); /* returns NULL; accepts NULL */
+
+/* Appends them, by reference. 0, FRAME_E_TOO_BIG or -ENOMEM. */
+int frame_output_append_shared(FrameOutput *output, FrameShared *shared);
+
 /* Appends all of it or nothing. 0, FRAME_E_TOO_BIG (queue full) or -ENOMEM. */
 int frame_output_append(FrameOutput *output, const void *data, size_t size);
 
 /* Takes back the newest bytes, so that `size` are left: how a message is withdrawn half way. */
 void frame_output_truncate(FrameOutput *output, size_t size);
+
+/* Copies everything that is queued to `ret`, which has room for output->size bytes. */
+void frame_output_copy(const FrameOutput *output, char *ret);
 
 /* The oldest bytes that lie in one piece; NULL when empty. */
 const char *frame_output_peek(const FrameOutput *output, size_t *ret_size);

@@ -109,13 +109,48 @@ void writer_abort(Writer *writer) {
         writer->output = NULL;
 }
 
+#define CONTINUES ",\"continues\":true"
+
+int writer_end_shared(Writer *writer, FrameShared **ret) {
+        FrameOutput *output = writer->output;
+        FrameShared *shared = NULL;
+
+        assert(writer->depth == 2 && writer->mark == 0);
+
+        writer_close(writer);
+        if (writer->result == 0) {
+                shared = frame_shared_new(output->size);
+                writer->result = shared ? 0 : -ENOMEM;
+        }
+        if (shared)
+                frame_output_copy(output, shared->data);
+        writer_abort(writer);
+        if (writer->result == 0)
+                *ret = shared;
+        return writer->result;
+}
+
+int writer_share(FrameOutput *output, FrameShared *reply, bool continues) {
+        static const char plain[] = "}", more[] = CONTINUES "}";
+        size_t mark = output->size;
+        int r;
+
+        r = frame_output_append_shared(output, reply);
+        if (r == 0)
+                r = continues ? frame_output_append(output, more, sizeof(more))
+                              : frame_output_append(output, plain, sizeof(plain));
+        if (r != 0)
+                frame_output_truncate(output, mark);
+        return r;
+}
+
 int writer_end(Writer *writer, bool continues) {
         /* Only the parameters and the message itself may still be open. */
         assert(writer->depth == 2);
 
         writer_close(writer);
         if (continues)
-                writer_text(writer, ",\"continues\":true");
+                writer_text(writer, CONTINUES);
         writer_close(writer);
         writer_raw(writer, "", 1);
 

@@ -37,6 +37,13 @@ void writer_begin(Writer *writer, FrameOutput *output, size_t max);
  * JSON cannot express), and then the queue is as it was before writer_begin(). */
 int writer_end(Writer *writer, bool continues);
 
+/* Ends a reply that is to be sent several times: takes what was written out of the queue, which held nothing else,
+ * without the end of the message, which writer_share() adds. 0 or -ENOMEM. */
+int writer_end_shared(Writer *writer, FrameShared **ret);
+
+/* Appends such a reply. 0, FRAME_E_TOO_BIG or -ENOMEM, and then nothing was. */
+int writer_share(FrameOutput *output, FrameShared *reply, bool continues);
+
 /* Withdraws what was written. */
 void writer_abort(Writer *writer);
 

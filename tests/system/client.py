@@ -141,8 +141,13 @@ class Client(Case):
     nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
     self.assert_refused(self.ctl(self.server, 'status', prefix=nobody), 4, 'udamon-read')
     os.chmod(self.server.socket, 0o666)
-    for arguments in ['status'], ['regions'], ['wss'], ['start', '--pid', '1'], ['stop', 'x']:
+    for arguments in ['start', '--pid', '1'], ['stop', 'x'], ['check']:
       self.assert_refused(self.ctl(self.server, *arguments, prefix=nobody), 4, 'udamon-read')
+    # who is no reader knows of nothing but what watches processes of his
+    self.start_sim()
+    for arguments in ['regions'], ['wss'], ['regions', 'demo']:
+      self.assertNotEqual(self.ctl(self.server, *arguments, prefix=nobody).returncode, 0)
+    self.assertEqual(json.loads(self.ctl(self.server, 'status', '--json', prefix=nobody).stdout)['runtime']['monitors'], [])
 
   def test_the_daemon_goes_away(self):
     self.start_sim()

@@ -246,6 +246,7 @@ START_TEST(test_accept_ratelimit) {
 
         slow.accept_interval = 2 * NSEC_PER_SEC;
         slow.accept_burst = 3;
+        slow.accept_batch = 1;
         setup_with(&f, slow);
         for (size_t i = 0; i < ELEMENTSOF(fds); i++)
                 fds[i] = dial(&f);
