@@ -54,10 +54,11 @@ static const VerbInfo verbs[] = {
           "the working set: its distribution, or window by window",
           "  udamonctl wss web\n"
           "  udamonctl wss -i build.db --time\n" },
-        { "idle", VERB_IDLE, verb_idle, "[NAME | -i FILE] [OPTIONS]",
+        { "idle", VERB_IDLE, verb_idle, "[NAME | --system | -i FILE] [OPTIONS]",
           "how much memory has been idle for how long",
           "  udamonctl idle web\n"
-          "  udamonctl idle web --json | jq .idle_at_least\n" },
+          "  udamonctl idle web --json | jq .idle_at_least\n"
+          "  udamonctl idle --system --duration 1min\n" },
         { "record", VERB_RECORD, verb_record, "[NAME] -o FILE [OPTIONS]",
           "keep every snapshot of a running monitor in a file",
           "  udamonctl record web -o web.db --duration 10min\n" },

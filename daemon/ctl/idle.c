@@ -8,6 +8,12 @@ void idle_times_deinit(IdleTimes *idle) {
         free(idle->values);
 }
 
+/* Not every region is asked in every window where samples go where they change the answer: then what its average says
+ * still holds. */
+static bool was_not_asked(const Frame *frame, const FrameRegion *region) {
+        return region->samples == 0 && region->untrackable == 0 && region->age_ns > frame->point.window_ns;
+}
+
 int idle_times_init(IdleTimes *idle, const Frame *frame) {
         *idle = (IdleTimes) { .values = calloc(frame->n_regions + 1, sizeof(*idle->values)) };
         if (!idle->values)
@@ -19,7 +25,7 @@ int idle_times_init(IdleTimes *idle, const Frame *frame) {
 
                 if (bytes == 0)
                         continue;
-                if (frame_region_blind(region)) {
+                if (frame_region_blind(region) && !was_not_asked(frame, region)) {
                         idle->blind_bytes += bytes;
                         idle->blind_regions++;
                         continue;

@@ -70,7 +70,7 @@ static const Option options[] = {
           "act on what is seen: schemes as in udamon.yaml(5)" },
         { "scheme", 0, "FILE", VERB_SIMULATE, set_scheme_file, FIELD(monitor.scheme),
           "the schemes to try out, as in udamon.yaml(5)" },
-        { "cpu-limit", 0, "SHARE", VERB_RUN, set_cpu_limit, FIELD(cpu_limit),
+        { "cpu-limit", 0, "SHARE", VERB_RUN | VERB_IDLE, set_cpu_limit, FIELD(cpu_limit),
           "what monitoring may take of one CPU, such as 1%, or none" },
         { "seed", 0, "N", VERBS_MONITOR, set_seed, FIELD(monitor),
           "seed of the random addresses, to repeat a run" },
@@ -88,6 +88,10 @@ static const Option options[] = {
         /* what is shown */
         { "sort", 0, "KEY", VERB_REGIONS, set_sort, FIELD(sort),
           "address (default), or the largest first: rate, age, size, heat (size x rate)" },
+        { "system", 0, NULL, VERB_IDLE, set_flag, FIELD(system),
+          "all memory of this machine: of a running monitor of it, else of one made for this call" },
+        { "duration", 'd', "TIME", VERB_IDLE, set_time, FIELD(duration),
+          "with --system: how long one made for this call looks (default 10s)" },
         { "top", 0, "N", VERB_REGIONS | VERB_RUN, set_top, FIELD(top),
           "show N regions (run: default 10)" },
         { "min-size", 0, "SIZE", VERB_REGIONS, set_size, FIELD(min_size),
@@ -333,6 +337,10 @@ static int check_combinations(const Arguments *args) {
                 return fail(CTL_USAGE, "stop: which monitor? 'udamonctl status' lists them");
         if (args->verb == VERB_RECORD && !args->output)
                 return fail(CTL_USAGE, "record: where to? Give -o FILE");
+        if (args->system && (args->operand || args->input))
+                return fail(CTL_USAGE, "idle: --system is all memory of this machine: no name and no recording");
+        if (args->verb == VERB_IDLE && (args->duration || args->cpu_limit) && !args->system)
+                return fail(CTL_USAGE, "idle: --duration and --cpu-limit are for --system");
         if (args->input && args->operand)
                 return fail(CTL_USAGE, "'%s': a recording holds one monitor; drop the name",
                             args->operand);

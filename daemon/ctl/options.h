@@ -126,6 +126,9 @@ typedef struct Arguments {
         ShareRange rate;
         DurationRange age;
 
+        /* idle */
+        bool system;
+
         /* heatmap, wss */
         uint64_t rows;
         bool follow;

@@ -10,6 +10,7 @@
 #include "feed.h"
 #include "monitor-request.h"
 #include "message.h"
+#include "system-idle.h"
 #include "view.h"
 
 int verb_finish(int r) {
@@ -202,6 +203,8 @@ int verb_idle(const Arguments *args) {
         Screen screen = screen_for(stdout, args);
         int r;
 
+        if (args->system)
+                return verb_idle_system(args);
         r = feed_source_open(&source, args);
         if (r == 0)
                 r = feed_one_frame(&source, args, &frame);

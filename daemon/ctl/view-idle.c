@@ -110,31 +110,85 @@ int view_idle(const Screen *screen, const Frame *frame) {
         return view_idle_tables(screen, frame);
 }
 
+static json_t *json_percentile(const IdleTimes *idle, double percent) {
+        return json_pack("{s:f, s:I}", "percent", percent, "idle_ns",
+                         (json_int_t) weighted_percentile(idle->values, idle->n, percent));
+}
+
+static json_t *json_percentiles(const IdleTimes *idle) {
+        json_t *list = json_array();
+
+        for (size_t i = 0; i < ELEMENTSOF(percents); i++)
+                (void) json_array_append_new(list, json_percentile(idle, percents[i]));
+        return list;
+}
+
+static json_t *json_cumulative(const IdleTimes *idle) {
+        json_t *list = json_array();
+
+        for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
+                uint64_t bytes = idle_times_at_least(idle, steps[i]);
+
+                (void) json_array_append_new(list, json_pack("{s:I, s:I, s:f}", "idle_ns", (json_int_t) steps[i],
+                                                             "bytes", (json_int_t) bytes, "share",
+                                                             share_of(bytes, idle->bytes)));
+        }
+        return list;
+}
+
+static json_t *idle_document(const Frame *frame, const IdleTimes *idle, json_t *percentiles) {
+        json_t *document = json_frame_header(frame);
+
+        (void) json_object_set_new(document, "checked_bytes", json_bytes(idle->bytes));
+        (void) json_object_set_new(document, "unchecked_bytes", json_bytes(idle->blind_bytes));
+        (void) json_object_set_new(document, "idle_at_least", json_cumulative(idle));
+        (void) json_object_set_new(document, "percentiles", percentiles);
+        return document;
+}
+
 json_t *view_idle_json(const Frame *frame) {
         _cleanup_(idle_times_deinit) IdleTimes idle = {};
-        json_t *document, *cumulative, *percentiles;
 
         if (idle_times_init(&idle, frame) < 0)
                 return NULL;
-        document = json_frame_header(frame);
-        cumulative = json_array();
-        percentiles = json_array();
-        for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
-                uint64_t bytes = idle_times_at_least(&idle, steps[i]);
+        return idle_document(frame, &idle, json_percentiles(&idle));
+}
 
-                (void) json_array_append_new(cumulative, json_pack("{s:I, s:I, s:f}", "idle_ns",
-                                                                   (json_int_t) steps[i], "bytes",
-                                                                   (json_int_t) bytes, "share",
-                                                                   share_of(bytes, idle.bytes)));
-        }
-        for (size_t i = 0; i < ELEMENTSOF(percents); i++)
-                (void) json_array_append_new(
-                        percentiles, json_pack("{s:f, s:I}", "percent", percents[i], "idle_ns",
-                                               (json_int_t) weighted_percentile(idle.values, idle.n,
-                                                                                percents[i])));
-        (void) json_object_set_new(document, "checked_bytes", json_bytes(idle.bytes));
-        (void) json_object_set_new(document, "unchecked_bytes", json_bytes(idle.blind_bytes));
-        (void) json_object_set_new(document, "idle_at_least", cumulative);
-        (void) json_object_set_new(document, "percentiles", percentiles);
+/* ---- The whole machine ---- */
+
+/* What was touched within one sampling interval was read or written at least once in it: so much a second, at least
+ * (DAMON_STAT's estimate). */
+static double bandwidth_of(const Frame *frame) {
+        return frame->sample_ns > 0 ? (double) frame->point.working_set.bytes * (double) NSEC_PER_SEC /
+                                              (double) frame->sample_ns
+                                    : 0;
+}
+
+int view_idle_system(const Screen *screen, const Frame *frame, nsec_t observed) {
+        const FrameWorkingSet *w = &frame->point.working_set;
+        char size[FORMAT_MAX], error[FORMAT_MAX], rate[FORMAT_MAX], memory[FORMAT_MAX], time[FORMAT_MAX];
+
+        view_frame_header(screen, frame);
+        (void) fprintf(screen->out, "working set %s +- %s of %s in use; at least %s a second read or written\n",
+                       format_size(size, w->bytes), format_size(error, w->error),
+                       format_size(memory, w->total - MIN(frame_apart(w), w->total)),
+                       format_size(rate, (uint64_t) bandwidth_of(frame)));
+        (void) fprintf(screen->out, "observed for %s: what is idle for longer cannot be known yet\n",
+                       format_duration(time, observed));
+        return view_idle_tables(screen, frame);
+}
+
+json_t *view_idle_system_json(const Frame *frame, nsec_t observed) {
+        _cleanup_(idle_times_deinit) IdleTimes idle = {};
+        json_t *document, *percentiles;
+
+        if (idle_times_init(&idle, frame) < 0)
+                return NULL;
+        percentiles = json_array();
+        for (unsigned percent = 0; percent <= 100; percent++)
+                (void) json_array_append_new(percentiles, json_percentile(&idle, percent));
+        document = idle_document(frame, &idle, percentiles);
+        (void) json_object_set_new(document, "observed_ns", json_integer((json_int_t) observed));
+        (void) json_object_set_new(document, "bandwidth_bytes_per_sec", json_real(bandwidth_of(frame)));
         return document;
 }

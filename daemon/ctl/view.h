@@ -48,6 +48,9 @@ json_t *view_wss_json(const Arguments *args, const FramePoint *points, size_t n)
 int view_idle(const Screen *screen, const Frame *frame);
 int view_idle_tables(const Screen *screen, const Frame *frame); /* without the header */
 json_t *view_idle_json(const Frame *frame);
+/* Of a monitor of physical memory that has looked for so long: all percentiles, and the estimated bandwidth. */
+int view_idle_system(const Screen *screen, const Frame *frame, nsec_t observed);
+json_t *view_idle_system_json(const Frame *frame, nsec_t observed);
 
 int view_nodes(const Screen *screen, json_t *reply);
 int view_status(const Screen *screen, json_t *status);
