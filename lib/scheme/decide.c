@@ -218,7 +218,10 @@ static int collect_region(Collector *c, const SnapshotTarget *target, const Snap
         if (n_pieces > 0)
                 c->running->stats.matched_regions++;
         for (size_t i = 0; i < n_pieces; i++) {
-                c->running->stats.matched += pieces[i].end - pieces[i].start;
+                /* of physical memory an estimate: what is free is nothing that matches */
+                c->running->stats.matched += (uint64_t) ((double) (pieces[i].end - pieces[i].start) *
+                                                                 page_use_trackable(region->apart) +
+                                                         0.5);
                 if (config->action == ACTION_STAT)
                         continue;
                 if (region_certain_age(region) < c->patience) {
@@ -335,7 +338,7 @@ static bool is_due(const Decision *d, const Running *running) {
 }
 
 static bool is_simulated(const Decision *d) {
-        return d->snapshot->n_targets > 0 && d->snapshot->targets[0].pid == 0;
+        return d->snapshot->n_targets > 0 && d->snapshot->targets[0].pid == 0 && !d->targets[0].physical;
 }
 
 /* A batch that begins by then has ended before the next window opens, as long as it keeps to its time. */
@@ -477,11 +480,22 @@ static int plan_audits(Decision *d) {
         return 0;
 }
 
+static bool is_physical(const Decision *d) {
+        return d->snapshot->n_targets > 0 && d->targets[0].physical;
+}
+
+static bool leaves_its_place(Action action) {
+        return action == ACTION_PAGEOUT || action == ACTION_MIGRATE_HOT || action == ACTION_MIGRATE_COLD;
+}
+
 static void observe(Decision *d) {
         for (size_t i = 0; i < d->set->n; i++) {
                 Running *running = d->set->schemes[i];
-                uint64_t bytes = ledger_observe(&running->ledger, d->snapshot, running_backs_off(running));
+                uint64_t bytes = 0;
 
+                /* what has left its place in physical memory is not what is accessed there from now on */
+                if (!leaves_its_place(running->spec->config.action) || !is_physical(d))
+                        bytes = ledger_observe(&running->ledger, d->snapshot, running_backs_off(running));
                 running->stats.returned += bytes;
                 /* pageout knows it from pagemap, exactly */
                 if (running->spec->config.action != ACTION_PAGEOUT || !running_acts(running))
@@ -508,6 +522,7 @@ static int make_plan(Decision *d, Plan **ret) {
                 plan->targets[i] = (PlanTarget) {
                         .id = from->id,
                         .pid = from->pid,
+                        .physical = d->targets[i].physical,
                         .start_time = d->targets[i].start_time,
                         .address_space = from->address_space,
                         .map = address_map_ref(from->map),

@@ -99,6 +99,9 @@ const char *outcome_name(Outcome outcome) {
                 [OUTCOME_NO_NODE] = "no_node",
                 [OUTCOME_BUSY] = "busy",
                 [OUTCOME_UNMOVED] = "unmoved",
+                [OUTCOME_NO_MAPPING] = "no_mapping",
+                [OUTCOME_NOT_FOUND] = "not_found",
+                [OUTCOME_MOVED] = "moved",
                 [OUTCOME_FAILED] = "failed",
         };
 

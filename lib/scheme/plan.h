@@ -27,7 +27,8 @@ SchemeSpec *scheme_spec_unref(SchemeSpec *spec); /* returns NULL; accepts NULL *
 
 typedef struct PlanTarget {
         uint64_t id;         /* the monitor's */
-        pid_t pid;           /* 0: a simulated one, which nobody can act on */
+        pid_t pid;           /* 0: physical memory; or a simulated one, which nobody can act on */
+        bool physical;
         uint64_t start_time; /* of the process, as in PidRef; 0: not known */
         uint32_t address_space;
         AddressMap *map;     /* as the snapshot had it; a reference */
@@ -103,6 +104,9 @@ typedef enum Outcome {
         OUTCOME_NO_NODE,     /* the destination is offline, or has no memory (any more) */
         OUTCOME_BUSY,        /* pinned, under I/O, or being worked on: the kernel could not take it off its lists */
         OUTCOME_UNMOVED,     /* the kernel tried, and left it where it was without saying why */
+        OUTCOME_NO_MAPPING,  /* of physical memory: in the cache, but no process maps it, so nobody can be told */
+        OUTCOME_NOT_FOUND,   /* … mapped, but by which process was not found (in time) */
+        OUTCOME_MOVED,       /* … when it was to be acted on, that address had another page already, or none */
         OUTCOME_FAILED,      /* the kernel refused with an error number */
         _OUTCOME_MAX,
 } Outcome;

@@ -82,6 +82,7 @@ typedef struct SchemeFacts {
 typedef struct TargetFacts {
         uint64_t start_time; /* as in PidRef; 0: not known */
         bool protected_always; /* the daemon itself, a kernel thread */
+        bool physical; /* physical memory, not an address space */
         uint32_t index; /* for filters by target: which entry of the configuration it comes from */
 } TargetFacts;
 
