@@ -62,14 +62,20 @@ static int check_destinations(const ActingHost *host, const SchemeConfig *scheme
         return 0;
 }
 
+static bool is_about_addresses(Action action) {
+        return action == ACTION_WILLNEED || action == ACTION_HUGEPAGE || action == ACTION_COLLAPSE ||
+               action == ACTION_NOHUGEPAGE;
+}
+
 static int check_scheme(const ActingHost *host, const SchemeConfig *scheme, char **ret_error) {
         const char *name = action_name(scheme->action);
         int r;
 
-        if (host->physical)
+        if (host->physical && is_about_addresses(scheme->action))
                 return error_setf(ret_error, ACTING_E_ACTION,
-                                  "scheme '%s': schemes over physical memory are not supported by this version",
-                                  scheme->name);
+                                  "scheme '%s': %s is about addresses of processes, and what is side by side in "
+                                  "physical memory (ops: paddr) is not so there; use ops: vaddr",
+                                  scheme->name, name);
 
         if (scheme->action == ACTION_STAT || streq(host->source->name, "sim"))
                 return 0;
@@ -208,7 +214,7 @@ static int pretend(Acting *a, Plan *plan) {
 static int carry_out(Acting *a, Plan *plan) {
         int r = 0;
 
-        if (plan->n_targets > 0 && plan->targets[0].pid == 0)
+        if (plan->n_targets > 0 && plan->targets[0].pid == 0 && !plan->targets[0].physical)
                 return pretend(a, plan);
 
         if (!a->worker)
@@ -229,6 +235,10 @@ static int target_facts(const Acting *a, TargetFacts **ret) {
                 const SnapshotTarget *target = &a->snapshot->targets[i];
                 const Followed *followed = follower_find(a->host.follower, target->id);
 
+                if (a->host.physical) {
+                        facts[i] = (TargetFacts) { .physical = true, .index = (uint32_t) i };
+                        continue;
+                }
                 /* a process that is not followed any more has ended, whatever the snapshot says */
                 facts[i] = (TargetFacts) {
                         .start_time = followed ? followed->ref.start_time : 0,

@@ -33,6 +33,9 @@ static const struct {
         { "no_node", "the destination is offline or has no memory" },
         { "busy", "pinned or in use by the kernel just then" },
         { "unmoved", "the kernel tried and left it where it was" },
+        { "no_mapping", "cache that no process maps" },
+        { "not_found", "which process maps it was not found" },
+        { "moved", "another page was there by then" },
         { "failed", "the kernel refused" },
 };
 

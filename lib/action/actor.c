@@ -24,7 +24,7 @@
 /* Weight of the newest batch in the average, where that was faster; a slower one counts whole, at once. */
 #define PACE_WEIGHT 0.3
 
-static nsec_t busy(const Actor *actor) {
+nsec_t actor_busy(const Actor *actor) {
         return actor->act->busy ? actor->act->busy() : actor->act->now();
 }
 
@@ -63,15 +63,14 @@ void count_error(SchemeResult *result, int error) {
         error_counts_add(result->errors, error, 1);
 }
 
-static bool is_stopped(Run *run) {
+bool is_stopped(Run *run) {
         if (run->result->error == 0 && !atomic_load_explicit(run->stop, memory_order_relaxed))
                 return false;
         run->result->cancelled |= run->result->error == 0;
         return true;
 }
 
-/* Whether another batch may begin; if not, the scheme's result says why. */
-static bool may_begin(Actor *actor, const ItemRun *item, nsec_t now) {
+bool may_begin(Actor *actor, const ItemRun *item, nsec_t now) {
         const SchemeRun *scheme = item->scheme;
 
         if (is_stopped(&actor->run))
@@ -87,13 +86,12 @@ static bool may_begin(Actor *actor, const ItemRun *item, nsec_t now) {
         return false;
 }
 
-static void end_item(ItemRun *item, Outcome outcome) {
+void end_item(ItemRun *item, Outcome outcome) {
         item->ended = true;
         item->rest = outcome;
 }
 
-/* The target is no use any more: that is what became of the rest. */
-static void end_by_target(ItemRun *item) {
+void end_by_target(ItemRun *item) {
         const TargetRun *target = item->target;
 
         end_item(item, target->failure);
@@ -124,14 +122,14 @@ static uint64_t run_batch(Actor *actor, ItemRun *item, const Piece *piece, nsec_
 
         acting->density += DENSITY_WEIGHT * ((double) b->selected / (double) (MAX(b->n, (size_t) 1) * actor->page) -
                                              acting->density);
-        looked = acted = busy(actor);
+        looked = acted = actor_busy(actor);
         if (b->selected > 0 && !scheme->plan->dry_run && scheme->traits->means != MEANS_NONE) {
                 act(actor, item);
-                acted = busy(actor);
+                acted = actor_busy(actor);
                 pace_update(acting, b->selected, acted - looked);
         }
         measure(actor, item);
-        pace_update(looking, size, looked - begin + (busy(actor) - acted));
+        pace_update(looking, size, looked - begin + (actor_busy(actor) - acted));
 
         if (b->cut) {
                 scheme->result->bytes_ran_out = true;
@@ -142,7 +140,7 @@ static uint64_t run_batch(Actor *actor, ItemRun *item, const Piece *piece, nsec_
 }
 
 static uint64_t run_piece(Actor *actor, ItemRun *item, uint64_t pos, uint64_t end) {
-        nsec_t begin = busy(actor), time;
+        nsec_t begin = actor_busy(actor), time;
         Piece piece;
 
         if (!may_begin(actor, item, actor->act->now())) {
@@ -164,16 +162,24 @@ static uint64_t run_piece(Actor *actor, ItemRun *item, uint64_t pos, uint64_t en
         if (item->target->failed)
                 end_by_target(item);
 
-        time = busy(actor) - begin;
+        time = actor_busy(actor) - begin;
         item->scheme->time += time;
         item->result->time += time;
         item->scheme->result->longest = MAX(item->scheme->result->longest, time);
         return pos;
 }
 
-/* Why nothing must be done to this target at all. */
-static bool is_protected(const PlanTarget *target, const SchemeConfig *config) {
+bool is_protected(const PlanTarget *target, const SchemeConfig *config) {
         return target->pid < 1 || (target->pid == 1 && !config->act_on_init) || target->pid == getpid();
+}
+
+uint64_t run_range(Actor *actor, ItemRun *item, uint64_t start, uint64_t end) {
+        uint64_t pos = start;
+
+        while (pos < end && !item->ended)
+                pos = run_piece(actor, item, pos, end);
+        item->result->others[item->rest] += end - pos;
+        return pos;
 }
 
 /* Plans are made of whole pages; a part of one is not touched whatever is asked. */
@@ -196,9 +202,7 @@ static void run_item(Actor *actor, const PlanItem *plan, ItemResult *result) {
         if (is_protected(item.target->plan, &item.scheme->plan->spec->config))
                 end_item(&item, OUTCOME_PROTECTED);
 
-        for (pos = start; pos < end && !item.ended;)
-                pos = run_piece(actor, &item, pos, end);
-        result->others[item.rest] += end - pos;
+        pos = run_range(actor, &item, start, end);
         result->stopped_at = pos < end ? pos : plan->end;
         if (pos == start && pos < end)
                 result->stopped_at = plan->start;
@@ -231,6 +235,7 @@ static void end_run(Actor *actor) {
                 free(run->schemes[i].memcgs);
         free(run->targets);
         free(run->schemes);
+        reverse_clear(&actor->reverse);
         *run = (Run) {};
 }
 
@@ -282,7 +287,8 @@ void actor_run(Actor *actor, const Plan *plan, const atomic_bool *stop, PlanResu
         for (size_t i = 0; i < plan->n_audits && !is_stopped(&actor->run); i++)
                 run_audit(actor, &plan->audits[i], &result->audits[i]);
         for (size_t i = 0; i < plan->n_items && !is_stopped(&actor->run); i++)
-                run_item(actor, &plan->items[i], &result->items[i]);
+                (plan->targets[plan->items[i].target].physical ? run_physical : run_item)(actor, &plan->items[i],
+                                                                                         &result->items[i]);
         end_run(actor);
 }
 

@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 
 #include "action/actor.h"
+#include "action/reverse.h"
 #include "base/macro.h"
 #include "probe/layout.h"
 #include "probe/maps.h"
@@ -66,6 +67,7 @@ extern const ActionTraits action_traits[_ACTION_MAX];
 /* What becomes of a page: an Outcome, or one of these. */
 enum {
         PAGE_SELECTED = _OUTCOME_MAX, /* and, once acted on, accepted */
+        PAGE_FOUND,  /* of physical memory: wanted, and a process that maps it is known */
         PAGE_UNSURE, /* the mapping changed under the call: handed over, done or gone */
 };
 
@@ -175,6 +177,7 @@ typedef struct ItemRun {
         SchemeRun *scheme;
         TargetRun *target;
         Range refused; /* this mapping takes no advice of this kind */
+        const Range *frames; /* only pages that lie here in physical memory (bytes); NULL: wherever they do */
         bool ended;      /* the rest is `rest` */
         Outcome rest;
 } ItemRun;
@@ -207,6 +210,9 @@ struct Actor {
         Pace surveys[2]; /* without and with filters */
         Pace acts[_ACTION_MAX];
         Places places;
+        Reverse reverse;
+        unsigned search_failures; /* searches through all processes that were in vain, in a row */
+        unsigned search_pause;    /* so many plans go without one */
         Batch batch;
         uint64_t *storage;  /* of the batch */
         uint64_t *scratch;  /* a block of entries or flags */
@@ -226,6 +232,33 @@ int lazy_fd(LazyFd *lazy, int root, const char *path, int flags);
 
 /* Counts an error number (positive). */
 void count_error(SchemeResult *result, int error);
+
+/* ---- actor.c ---- */
+
+bool is_stopped(Run *run);
+/* Whether another batch may begin; if not, the scheme's result says why. */
+bool may_begin(Actor *actor, const ItemRun *item, nsec_t now);
+/* Why nothing must be done to this target at all. */
+bool is_protected(const PlanTarget *target, const SchemeConfig *config);
+/* Time that this thread has worked or waited. */
+nsec_t actor_busy(const Actor *actor);
+void end_item(ItemRun *item, Outcome outcome);
+/* The target is no use any more: that is what became of the rest. */
+void end_by_target(ItemRun *item);
+/* All of the item's target in [start, end), which is whole pages, or as far as it gets: that address. What was not
+ * reached is counted, too. */
+uint64_t run_range(Actor *actor, ItemRun *item, uint64_t start, uint64_t end);
+
+/* ---- physical.c ---- */
+
+/* An item whose target is physical memory. */
+void run_physical(Actor *actor, const PlanItem *plan, ItemResult *result);
+
+/* ---- reverse-build.c ---- */
+
+/* Builds the index of the physical memory that items of this scheme lie in, from this item and this address on. 0 or
+ * -ENOMEM; what it had no time for is not reached, or not found. */
+int reverse_build(Actor *actor, const SchemeRun *scheme, size_t item, uint64_t from);
 
 /* ---- target.c ---- */
 

@@ -209,6 +209,18 @@ static bool select_unit(Actor *actor, ItemRun *item, size_t i, size_t end, uint6
         return true;
 }
 
+/* Pages that were found by their place in physical memory and have another by now. */
+static void keep_frames(Actor *actor, const Range *frames) {
+        Batch *b = &actor->batch;
+
+        for (size_t i = 0; i < b->n; i++) {
+                uint64_t addr = pagemap_pfn(b->entries[i]) * actor->page;
+
+                if (addr < frames->start || addr >= frames->end)
+                        b->marks[i] = OUTCOME_MOVED;
+        }
+}
+
 void select_pages(Actor *actor, ItemRun *item, uint64_t act_max) {
         const ActionTraits *traits = item->scheme->traits;
         bool filter = item->scheme->has_filters && !item->item->decided;
@@ -227,6 +239,8 @@ void select_pages(Actor *actor, ItemRun *item, uint64_t act_max) {
 
         if (traits->swaps)
                 room_look(actor, item->target);
+        if (item->frames)
+                keep_frames(actor, item->frames);
 
         /* What the kernel has refused for this mapping once, it refuses for all of it. */
         if (item->refused.start == b->piece->mapping.start && item->refused.end == b->piece->mapping.end)

@@ -1217,16 +1217,21 @@ END_TEST
 
 /* The presets do nothing before somebody has looked at them: each begins as a dry run, or only counts. */
 START_TEST(presets_begin_harmless) {
-        static const char *const names[] = { "proactive-reclaim.yaml", "lru-sort.yaml", "thp-by-access.yaml", "idle-stat.yaml" };
+        static const char *const names[] = { "proactive-reclaim.yaml", "lru-sort.yaml", "thp-by-access.yaml",
+                                             "idle-stat.yaml", "system-idle.yaml", "system-reclaim.yaml" };
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {
                 _cleanup_(config_freep) Config *config = load_shipped(names[i]);
                 const MonitorConfig *monitor = &config->monitors[0];
 
                 ck_assert_uint_eq(config->n_monitors, 1);
-                ck_assert_uint_ge(monitor->n_schemes, 1);
-                ck_assert_uint_eq(monitor->n_targets, 1);
-                ck_assert_ptr_nonnull(monitor->targets[0].command);
+                if (monitor_config_is_physical(monitor))
+                        ck_assert_uint_eq(monitor->n_targets, 0); /* all memory */
+                else {
+                        ck_assert_uint_ge(monitor->n_schemes, 1);
+                        ck_assert_uint_eq(monitor->n_targets, 1);
+                        ck_assert_ptr_nonnull(monitor->targets[0].command);
+                }
                 for (size_t j = 0; j < monitor->n_schemes; j++)
                         ck_assert_msg(monitor->schemes[j].dry_run || monitor->schemes[j].action == ACTION_STAT, "%s: %s", names[i],
                                       monitor->schemes[j].name);

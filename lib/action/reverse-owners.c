@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which processes may own pages that are charged to certain cgroups. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "action/reverse.h"
+#include "base/macro.h"
+#include "probe/scan.h"
+
+#define PROCS_MAX ((size_t) 4 << 20)
+#define DEPTH_MAX 32 /* of cgroups */
+
+void pid_list_deinit(PidList *list) {
+        free(list->pids);
+        *list = (PidList) {};
+}
+
+static int add_pid(PidList *list, uint64_t pid) {
+        pid_t *pids;
+
+        if (pid == 0 || pid > INT_MAX)
+                return 0;
+        if (list->n == list->allocated) {
+                pids = reallocarray(list->pids, list->allocated * 2 + 64, sizeof(*pids));
+                if (!pids)
+                        return -ENOMEM;
+                list->pids = pids;
+                list->allocated = list->allocated * 2 + 64;
+        }
+        list->pids[list->n++] = (pid_t) pid;
+        return 0;
+}
+
+static int add_procs(int dir, PidList *list) {
+        _cleanup_(buffer_deinit) Buffer buffer = {};
+        uint64_t pid;
+        int r;
+
+        r = read_whole_at(dir, "cgroup.procs", PROCS_MAX, &buffer);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        for (const char *line = buffer.data; line; line = scan_next_line(line)) {
+                const char *p = line;
+
+                r = scan_decimal(&p, &pid) ? add_pid(list, pid) : 0;
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+typedef struct Walk {
+        const uint64_t *inodes;
+        size_t n;
+        size_t left; /* to be found */
+        PidList *list;
+} Walk;
+
+static bool is_wanted(const Walk *walk, uint64_t inode) {
+        for (size_t i = 0; i < walk->n; i++)
+                if (walk->inodes[i] == inode)
+                        return true;
+        return false;
+}
+
+static int visit(Walk *walk, int parent, const char *name, unsigned depth) {
+        int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r = 0;
+        DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+        struct dirent *entry;
+        struct stat st;
+
+        if (!dir) {
+                if (fd >= 0)
+                        (void) close(fd);
+                return 0;
+        }
+        if (fstat(fd, &st) == 0 && is_wanted(walk, st.st_ino)) {
+                walk->left--;
+                r = add_procs(fd, walk->list);
+        }
+        while (r == 0 && walk->left > 0 && depth < DEPTH_MAX && (entry = readdir(dir)))
+                if (entry->d_name[0] != '.' && (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN))
+                        r = visit(walk, fd, entry->d_name, depth + 1);
+        (void) closedir(dir);
+        return r;
+}
+
+int owners_of_cgroups(const RootFds *roots, const uint64_t *inodes, size_t n, PidList *list) {
+        Walk walk = { inodes, n, n, list };
+
+        return roots->cgroup < 0 || n == 0 ? 0 : visit(&walk, roots->cgroup, ".", 0);
+}
+
+int owners_all(const RootFds *roots, PidList *list) {
+        int fd = openat(roots->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+        DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+        struct dirent *entry;
+
+        if (!dir) {
+                if (fd >= 0)
+                        (void) close(fd);
+                return 0;
+        }
+        while (r == 0 && (entry = readdir(dir))) {
+                const char *p = entry->d_name;
+                uint64_t pid;
+
+                if (scan_decimal(&p, &pid) && !*p)
+                        r = add_pid(list, pid);
+        }
+        (void) closedir(dir);
+        return r;
+}
