@@ -17,6 +17,7 @@
 #include "base/format.h"
 #include "base/macro.h"
 #include "probe/kpage.h"
+#include "probe/layout.h"
 #include "probe/own.h"
 #include "probe/pagemap.h"
 #include "probe/pressure.h"
@@ -216,6 +217,38 @@ static int probe_numa_nodes(const RootFds *roots, Capability *capability) {
         return found(capability, CAPABILITY_OK, "", "%zu NUMA nodes", nodes.n);
 }
 
+/* Which files say where memory lies, and that page frames can be marked, is all that it takes. */
+static int probe_physical(const RootFds *roots, Capability *capability) {
+        static const char cost[] = "physical memory (ops: paddr, udamonctl idle --system) cannot be watched";
+        _cleanup_(layout_deinit) Layout layout = {};
+        _cleanup_close_ int flags = kpage_open(roots);
+        _cleanup_free_ uint32_t *nodes = NULL;
+        char size[FORMAT_MAX];
+        uint64_t bytes = 0;
+        size_t n;
+        int r;
+
+        if (flags < 0 || faccessat(roots->sys, "kernel/mm/page_idle/bitmap", R_OK | W_OK, AT_EACCESS) < 0)
+                return found(capability, CAPABILITY_MISSING, cost,
+                             "page frames cannot be marked idle and looked at (see page_idle and kpageflags)");
+        r = layout_read(roots, &layout);
+        if (r == -ENODATA)
+                return found(capability, CAPABILITY_MISSING, cost, "nothing says where memory lies");
+        if (r == 0)
+                r = layout_nodes(&layout, &nodes, &n);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < layout.n; i++)
+                bytes += layout.ranges[i].end - layout.ranges[i].start;
+        return found(capability, layout.origin == LAYOUT_IOMEM ? CAPABILITY_OK : CAPABILITY_LIMITED,
+                     layout.origin == LAYOUT_IOMEM
+                             ? ""
+                             : "holes are watched, too, and counted as offline; /proc/iomem, which has none, needs "
+                               "CAP_SYS_ADMIN",
+                     "%s of memory on %zu node%s, by %s", format_size(size, bytes), n, n == 1 ? "" : "s",
+                     layout_origin_name(layout.origin));
+}
+
 static int probe_mglru(const RootFds *roots, Capability *capability) {
         uint64_t enabled = 0;
         int r;
@@ -315,6 +348,7 @@ static const Probe probes[] = {
         { "move_pages", probe_move_pages },
         { "swap", probe_swap },
         { "numa_nodes", probe_numa_nodes },
+        { "physical", probe_physical },
         { "mglru", probe_mglru },
         { "numa_balancing", probe_numa_balancing },
         { "thp", probe_thp },

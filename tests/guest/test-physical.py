@@ -5,25 +5,29 @@
 Wants zram swap and memory cgroups.
 """
 import json
+import array
 import os
 import statistics
-import time
 
-from acting import MIB, PAGE, PFN, PRESENT, Puppet, between, numbers, read, same, wait_until, want
+from acting import LRU, MIB, PAGE, Puppet, Refused, between, brief, cold, flow, page, read, same, scheme, swap, wait_until, want, write
 
 BUDDY, HUGE = 1 << 10, 1 << 17
 HOT = COLD = 64 * MIB
-WINDOWS = 8
+AREA = 24 * MIB
+WINDOWS = 5
 
 
 class Physical:
   """A monitor of all memory."""
   last = 0
 
-  def __init__(self, server, *options):
+  def __init__(self, server, *options, schemes=(), intervals=''):
     Physical.last += 1
     self.server, self.name = server, f'p{Physical.last}'
-    server.call('start', '--physical', '--name', self.name, '--seed', '1', *options)
+    if schemes:
+      write('/tmp/schemes.yaml', 'schemes:\n' + ''.join(f'  - {flow(s)}\n' for s in schemes))
+    server.call('start', '--physical', '--name', self.name, '--seed', '1', *options, *(['--intervals', intervals] if intervals else []),
+                *(['--scheme', '/tmp/schemes.yaml'] if schemes else []))
 
   def __enter__(self):
     return self
@@ -50,15 +54,21 @@ class Physical:
   def regions(self):
     return self.server.call('regions', self.name)
 
+  def scheme(self):
+    runtime = self.server.call('schemes', self.name)['monitors'][0]['schemes'][0]['runtime']
+    runtime['outcomes'] = {o['outcome']: o['bytes'] for o in runtime['outcomes']}
+    return runtime
 
-def frames_of(area_owner, area):
-  return {entry & PFN for entry in area_owner.entries(area) if entry & PRESENT}
+  def until(self, ready, seconds):
+    wait_until(lambda: ready(self.scheme()), seconds, lambda: brief(self.scheme()))
 
 
 def flags_of_all():
-  with open('/proc/kpageflags', 'rb') as file:
-    data = file.read()
-  return memoryview(data).cast('Q')
+  flags = array.array('Q')
+  with open('/proc/kpageflags', 'rb', buffering=0) as file:
+    while data := os.read(file.fileno(), MIB):
+      flags.frombytes(data)
+  return flags
 
 
 def node_sizes():
@@ -75,86 +85,104 @@ def node_sizes():
   return sizes, free
 
 
+class Scene:
+  """Two monitors at once, and a program; what several checks look at."""
+
+  def __init__(self, server):
+    self.monitors = {'directed': Physical(server, '--policy', 'directed'), 'defaults': Physical(server)}
+    self.puppet = Puppet()
+    self.hot, self.cold = self.puppet.map('anon', HOT), self.puppet.map('anon', COLD)
+    self.before = {name: statistics.median(w['bytes'] for w in m.after(3)[1:]) for name, m in self.monitors.items()}
+    self.puppet.do('beat', self.hot, 30)
+    self.monitors['directed'].after(1)
+    self.after = {name: m.after(WINDOWS if name == 'directed' else 0) for name, m in self.monitors.items()}
+    self.after['defaults'] = self.monitors['defaults'].points()[-WINDOWS:]
+    self.after['defaults'] = [p['working_set'] for p in self.after['defaults']]
+
+  def end(self):
+    for monitor in self.monitors.values():
+      monitor.__exit__()
+    self.puppet.__exit__()
+
+
+scene = None
+
+
 # ---- Monitoring ----
 
 def nodes_are_targets(server):
   """physical memory: each NUMA node is a target, and all of its memory is watched"""
-  with Physical(server) as m:
-    m.after(1)
-    regions = m.regions()
-    sizes, _ = node_sizes()
-    same([t['command'] for t in regions['targets']], sorted(sizes), 'the targets')
-    total = regions['working_set']['total_bytes']
-    # what the kernel took for itself before it counted is no part of MemTotal
-    between(total, sum(sizes.values()), sum(sizes.values()) + 96 * MIB, 'bytes watched')
-    for target in regions['targets']:
-      between(target['resident_bytes'], 1, sizes[target['command']], f"in use on {target['command']}")
+  global scene
+  scene = Scene(server)
+  regions = scene.monitors['directed'].regions()
+  sizes, _ = node_sizes()
+  same([t['command'] for t in regions['targets']], sorted(sizes), 'the targets')
+  total = regions['working_set']['total_bytes']
+  # what the kernel took for itself before it counted is no part of MemTotal
+  between(total, sum(sizes.values()), sum(sizes.values()) + 96 * MIB, 'bytes watched')
+  for target in regions['targets']:
+    between(target['resident_bytes'], 1, sizes[target['command']], f"in use on {target['command']}")
 
 
-def working_set(server, policy):
+def working_set(policy):
   """The median error of the working set of a program that comes on top of what the machine does anyway."""
-  with Physical(server, '--policy', policy) as m, Puppet() as p:
-    hot, cold = p.map('anon', HOT), p.map('anon', COLD)
-    before = statistics.median(w['bytes'] for w in m.after(WINDOWS)[2:])
-    p.do('beat', hot, 30)
-    m.after(2)
-    found = [w['bytes'] - before for w in m.after(WINDOWS)]
-    error = statistics.median(abs(bytes - HOT) / HOT for bytes in found)
-    want(error <= 0.10, f'{error:.1%} beside {HOT // MIB} MiB ({before / MIB:.1f} MiB before): {[round(b / MIB, 1) for b in found]}')
-    want(p.present(cold) == COLD, 'the cold memory is resident')
-    print(f'     {policy}: median error {error:.1%}, {before / MIB:.1f} MiB of the rest', flush=True)
+  before = scene.before[policy]
+  found = [w['bytes'] - before for w in scene.after[policy]]
+  same(len(found), WINDOWS, 'windows')
+  error = statistics.median(abs(bytes - HOT) / HOT for bytes in found)
+  want(error <= 0.10, f'{error:.1%} beside {HOT // MIB} MiB ({before / MIB:.1f} MiB before): {[round(b / MIB, 1) for b in found]}')
+  want(scene.puppet.present(scene.cold) == COLD, 'the cold memory is resident')
+  print(f'     {policy}: median error {error:.1%}, {before / MIB:.1f} MiB of the rest', flush=True)
 
 
 def working_set_directed(server):
   """physical memory: the working set of a known program, within 10 % at the median (policy directed)"""
-  working_set(server, 'directed')
+  working_set('directed')
 
 
 def working_set_default(server):
   """physical memory: the working set of a known program, within 10 % at the median (defaults)"""
-  working_set(server, 'classic')
+  working_set('defaults')
 
 
 def free_is_apart(server):
   """physical memory: what is free, the kernel's or hugetlb's is apart, by what the kernel says of each page"""
-  with Physical(server, '--policy', 'directed') as m, Puppet() as p:
-    p.map('anon', COLD)
-    sets = m.after(6)
-    flags = flags_of_all()
-    free = sum(1 for f in flags if f & BUDDY) * PAGE
-    huge = sum(1 for f in flags if f & HUGE) * PAGE
-    total = sets[-1]['total_bytes']
-    between(statistics.median(w['free_bytes'] for w in sets[-3:]), free - 0.05 * total, free + 0.05 * total, f'free, {free} in truth')
-    between(sets[-1]['hugetlb_bytes'], huge - 0.03 * total, huge + 0.03 * total, f'hugetlb, {huge} in truth')
-    want(sets[-1]['kernel_bytes'] > 0, 'the kernel has memory')
+  flags = flags_of_all()
+  free = sum(1 for f in flags if f & BUDDY) * PAGE
+  huge = sum(1 for f in flags if f & HUGE) * PAGE
+  lru = sum(1 for f in flags if f & LRU) * PAGE
+  monitor = scene.monitors['directed']
+  now = monitor.points()[-1]['working_set']
+  total = now['total_bytes']
+  between(now['free_bytes'], free - 0.05 * total, free + 0.05 * total, f'free, {free} in truth')
+  between(now['hugetlb_bytes'], huge - 0.03 * total, huge + 0.03 * total, f'hugetlb, {huge} in truth')
+  want(now['kernel_bytes'] > 0, 'the kernel has memory')
 
-    # idle memory is less than what could ever be
-    idle = server.call('idle', m.name)
-    lru = sum(v for k, v in numbers('/proc/meminfo').items() if k in ('Active', 'Inactive', 'Unevictable')) * 1024
-    between(idle['checked_bytes'], 0.85 * lru, 1.15 * lru, f'memory that is hot or cold, {lru} on the lists')
-    counters = m.runtime()
-    reasons = {u['reason']: u['samples'] for u in counters['untrackable']}
-    want(reasons.get('free', 0) > 0 and reasons.get('kernel', 0) > 0, f'samples by reason: {reasons}')
-    want(counters['syscalls_max_cold'] <= 3, f"{counters['syscalls_max_cold']} calls for a cold sample")
+  # hot and cold together are what is on the lists
+  idle = server.call('idle', monitor.name)
+  between(idle['checked_bytes'], 0.85 * lru, 1.15 * lru, f'memory that is hot or cold, {lru} on the lists')
+  counters = monitor.runtime()
+  reasons = {u['reason']: u['samples'] for u in counters['untrackable']}
+  want(reasons.get('free', 0) > 0 and reasons.get('kernel', 0) > 0 and reasons.get('hugetlb', 0) > 0, f'samples by reason: {reasons}')
+  want(counters['syscalls_max_cold'] <= 3, f"{counters['syscalls_max_cold']} calls for a cold sample")
+  print(f"     free {now['free_bytes'] / free:.3f}, hot or cold {idle['checked_bytes'] / lru:.3f} of the truth", flush=True)
 
 
 def idle_system(server):
   """idle --system: from the running monitor, and from one of its own"""
-  with Puppet() as p:
-    hot, _ = p.map('anon', HOT), p.map('anon', COLD)
-    p.do('beat', hot, 30)
-    with Physical(server, '--policy', 'directed') as m:
-      m.after(6)
-      idle = server.call('idle', '--system')
-      same(idle['monitor'], m.name, 'the monitor that was asked')
-      check_idle(idle)
-    # now there is none
-    idle = server.call('idle', '--system', '--duration', '12s', '--cpu-limit', 'none')
-    same(idle['monitor'], 'system', 'the monitor that was asked')
-    check_idle(idle)
-    text = server.call('idle', '--system', '--duration', '2s', parse=False)
-    want('apart, neither accessed nor idle: free' in text, text)
-    want('a second read or written' in text, text)
+  idle = server.call('idle', '--system')
+  want(idle['monitor'] in {m.name for m in scene.monitors.values()}, f"the monitor that was asked is {idle['monitor']}")
+  check_idle(idle)
+  for monitor in scene.monitors.values():
+    server.call('stop', monitor.name, parse=False)
+  # now there is none
+  idle = server.call('idle', '--system', '--duration', '6s', '--cpu-limit', 'none')
+  same(idle['monitor'], 'system', 'the monitor that was asked')
+  check_idle(idle)
+  text = server.call('idle', '--system', '--duration', '2s', parse=False)
+  want('apart, neither accessed nor idle: free' in text, text)
+  want('a second read or written' in text, text)
+  scene.puppet.__exit__()
 
 
 def check_idle(idle):
@@ -168,7 +196,98 @@ def check_idle(idle):
   want(0 < idle['working_set']['bytes'] < 4 * HOT, f"working set {idle['working_set']}")
 
 
-CHECKS = (nodes_are_targets, free_is_apart, working_set_directed, working_set_default, idle_system)
+# ---- Acting ----
+
+def make_cgroups():
+  root = '/sys/fs/cgroup'
+  write(f'{root}/cgroup.subtree_control', '+memory')
+  for name in ('a', 'b'):
+    os.makedirs(f'{root}/{name}', exist_ok=True)
+
+
+def of_cgroup(name):
+  return page('memcg', False, matching=False, path=f'/{name}')
+
+
+FAST = '50ms,500ms,2s'
+
+
+def pageout_by_cgroup(server):
+  """pageout: over physical memory, only pages of the cgroup that a filter names"""
+  make_cgroups()
+  swap(200 * MIB)
+  with Puppet('a') as a, Puppet('b') as b, Puppet('a') as c:
+    mine, hot, other, third = a.map('anon', AREA), a.map('anon', 8 * MIB), b.map('anon', AREA), c.map('anon', AREA)
+    a.do('beat', hot, 20)
+    with Physical(server, '--policy', 'directed', schemes=[cold('2s', filters=[of_cgroup('a')])], intervals=FAST) as m:
+      m.until(lambda s: a.swapped() >= 0.9 * AREA and c.swapped() >= 0.9 * AREA, 40)
+      state = m.scheme()
+    same(b.swapped(), 0, 'swapped of another cgroup')
+    same(b.present(other), AREA, 'resident of another cgroup')
+    between(a.swapped() + c.swapped(), 0.85 * state['applied_bytes'], 1.15 * state['applied_bytes'], f'swapped, by the processes; {brief(state)}')
+    want(state['outcomes'].get('filtered', 0) > 0, brief(state))
+    # what is accessed stays, but for what a region has beside it
+    want(a.present(hot) >= 0.75 * hot[1], f'resident of what is accessed: {a.present(hot)}')
+    a.unharmed(mine)
+    c.unharmed(third)
+    tell(state)
+
+
+def whole_machine(server):
+  """pageout: over all physical memory: what cannot be reached has a name; the daemon and init are left alone"""
+  swap(300 * MIB)
+  write('/tmp/cache', 'x' * (8 * MIB))
+  with Puppet() as p:
+    p.map('anon', AREA)
+    with Physical(server, '--policy', 'directed', schemes=[cold('2s', filters=[])], intervals=FAST) as m:
+      m.until(lambda s: p.swapped() >= 0.8 * AREA, 40)
+      state = m.scheme()
+    same(status_of(server.process.pid, 'VmSwap'), 0, 'swapped of the daemon')
+    same(status_of(1, 'VmSwap'), 0, 'swapped of init')
+    for name in ('nothing', 'no_mapping', 'protected', 'shared'):
+      want(state['outcomes'].get(name, 0) > 0, f'{name}: {brief(state)}')
+    server.alive()
+    tell(state)
+
+
+def churn(server):
+  """pageout: over physical memory while processes come and go: nothing is harmed"""
+  make_cgroups()
+  swap(200 * MIB)
+  with Puppet('a') as p:
+    area = p.map('anon', 16 * MIB)
+    with Physical(server, '--policy', 'directed', schemes=[cold('500ms', filters=[of_cgroup('a')])], intervals='50ms,200ms,1s') as m:
+      p.do('burst', (60, MIB))
+      m.until(lambda s: p.swapped() >= 0.5 * area[1], 30)
+      same(p.ask('reap'), 0, 'children that were harmed')
+      state = m.scheme()
+    p.unharmed(area)
+    print(f'     {brief(state)}', flush=True)
+
+
+def refused(server):
+  """schemes over physical memory: what is about addresses of processes is refused, with the reason"""
+  for action in ('willneed', 'hugepage', 'collapse', 'nohugepage'):
+    try:
+      with Physical(server, schemes=[scheme(action, [])]):
+        raise AssertionError(f'{action} was taken')
+    except Refused as e:
+      want('side by side in physical memory' in str(e), str(e))
+
+
+def tell(state):
+  print(f"     {state['applied_bytes'] / MIB:.1f} MiB applied of {state['tried_bytes'] / MIB:.1f}, {state['time_ns'] / 1e6:.0f} ms, "
+        f"{state['outcomes']}", flush=True)
+
+
+def status_of(pid, name):
+  for line in read(f'/proc/{pid}/status').splitlines():
+    if line.startswith(name + ':'):
+      return int(line.split()[1])
+  return 0
+
+
+CHECKS = (nodes_are_targets, free_is_apart, working_set_directed, working_set_default, idle_system, pageout_by_cgroup, whole_machine, churn, refused)
 
 if __name__ == '__main__':
   import acting
