@@ -14,7 +14,7 @@ from acting import LRU, MIB, PAGE, Puppet, Refused, between, brief, cold, flow, 
 BUDDY, HUGE = 1 << 10, 1 << 17
 HOT = COLD = 64 * MIB
 AREA = 24 * MIB
-WINDOWS = 5
+WINDOWS = 6
 
 
 class Physical:
@@ -38,10 +38,10 @@ class Physical:
   def points(self):
     return self.server.call('wss', self.name)['points']
 
-  def after(self, windows, seconds=60):
-    """The working sets of so many windows from now on."""
-    first = len(self.points()) if self.started() else 0
-    wait_until(lambda: self.started() and len(self.points()) >= first + windows, seconds, f'{windows} windows more')
+  def after(self, windows, since=None):
+    """The working sets of so many windows from now on, or since so many."""
+    first = since if since is not None else len(self.points()) if self.started() else 0
+    wait_until(lambda: self.started() and len(self.points()) >= first + windows, 60, f'{windows} windows more')
     return [p['working_set'] for p in self.points()[first:]]
 
   def started(self):
@@ -92,17 +92,17 @@ class Scene:
     self.monitors = {'directed': Physical(server, '--policy', 'directed'), 'defaults': Physical(server)}
     self.puppet = Puppet()
     self.hot, self.cold = self.puppet.map('anon', HOT), self.puppet.map('anon', COLD)
-    self.before = {name: statistics.median(w['bytes'] for w in m.after(3)[1:]) for name, m in self.monitors.items()}
+    for m in self.monitors.values():
+      m.after(2)  # what there is has been found by then
+    self.before = {name: statistics.median(w['bytes'] for w in sets) for name, sets in self.next(3).items()}
     self.puppet.do('beat', self.hot, 30)
-    self.monitors['directed'].after(1)
-    self.after = {name: m.after(WINDOWS if name == 'directed' else 0) for name, m in self.monitors.items()}
-    self.after['defaults'] = self.monitors['defaults'].points()[-WINDOWS:]
-    self.after['defaults'] = [p['working_set'] for p in self.after['defaults']]
+    self.next(2)
+    self.after = self.next(WINDOWS)
 
-  def end(self):
-    for monitor in self.monitors.values():
-      monitor.__exit__()
-    self.puppet.__exit__()
+  def next(self, windows):
+    """The working sets of the next windows of both."""
+    first = {name: len(m.points()) for name, m in self.monitors.items()}
+    return {name: m.after(windows, first[name])[:windows] for name, m in self.monitors.items()}
 
 
 scene = None
