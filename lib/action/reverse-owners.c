@@ -13,43 +13,17 @@
 #define PROCS_MAX ((size_t) 4 << 20)
 #define DEPTH_MAX 32 /* of cgroups */
 
-void pid_list_deinit(PidList *list) {
-        free(list->pids);
-        *list = (PidList) {};
-}
-
-static int add_pid(PidList *list, uint64_t pid) {
-        pid_t *pids;
-
-        if (pid == 0 || pid > INT_MAX)
-                return 0;
-        if (list->n == list->allocated) {
-                pids = reallocarray(list->pids, list->allocated * 2 + 64, sizeof(*pids));
-                if (!pids)
-                        return -ENOMEM;
-                list->pids = pids;
-                list->allocated = list->allocated * 2 + 64;
-        }
-        list->pids[list->n++] = (pid_t) pid;
-        return 0;
-}
-
 static int add_procs(int dir, PidList *list) {
-        _cleanup_(buffer_deinit) Buffer buffer = {};
-        uint64_t pid;
-        int r;
+        _cleanup_(pid_list_deinit) PidList procs = {};
+        int r = read_whole_at(dir, "cgroup.procs", PROCS_MAX, &procs.text);
 
-        r = read_whole_at(dir, "cgroup.procs", PROCS_MAX, &buffer);
+        if (r >= 0)
+                r = cgroup_procs_parse(procs.text.data, &procs);
         if (r < 0)
                 return r == -ENOMEM ? r : 0;
-        for (const char *line = buffer.data; line; line = scan_next_line(line)) {
-                const char *p = line;
-
-                r = scan_decimal(&p, &pid) ? add_pid(list, pid) : 0;
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        for (size_t i = 0; i < procs.n && r == 0; i++)
+                r = pid_list_add(list, procs.pids[i]);
+        return r;
 }
 
 typedef struct Walk {
@@ -108,8 +82,8 @@ int owners_all(const RootFds *roots, PidList *list) {
                 const char *p = entry->d_name;
                 uint64_t pid;
 
-                if (scan_decimal(&p, &pid) && !*p)
-                        r = add_pid(list, pid);
+                if (scan_decimal(&p, &pid) && !*p && pid > 0 && pid <= INT_MAX)
+                        r = pid_list_add(list, (pid_t) pid);
         }
         (void) closedir(dir);
         return r;

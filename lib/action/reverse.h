@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "monitor/map.h"
+#include "probe/cgroup.h"
 
 /* Physical memory that one index covers, in bytes. */
 #define REVERSE_BYTES_MAX (UINT64_C(1) << 30)
@@ -62,16 +63,8 @@ size_t reverse_find(const Reverse *reverse, uint64_t pfn);
 
 /* ---- Who may own pages (reverse-owners.c) ---- */
 
-typedef struct PidList {
-        pid_t *pids;
-        size_t n;
-        size_t allocated;
-} PidList;
-
-void pid_list_deinit(PidList *list);
-
-/* Processes of the cgroups with these inodes. 0 or -ENOMEM; what vanishes meanwhile is left out. */
+/* Adds the processes of the cgroups with these inodes. 0 or -ENOMEM; what vanishes meanwhile is left out. */
 int owners_of_cgroups(const RootFds *roots, const uint64_t *inodes, size_t n, PidList *list);
 
-/* All processes. Likewise. */
+/* Adds all processes. Likewise. */
 int owners_all(const RootFds *roots, PidList *list);

@@ -71,7 +71,7 @@ void pid_list_deinit(PidList *list) {
         *list = (PidList) {};
 }
 
-static int pid_list_add(PidList *list, pid_t pid) {
+int pid_list_add(PidList *list, pid_t pid) {
         pid_t *pids;
 
         if (list->n == list->allocated) {

@@ -31,6 +31,7 @@ typedef struct PidList {
 } PidList;
 
 void pid_list_deinit(PidList *list);
+int pid_list_add(PidList *list, pid_t pid); /* 0 or -ENOMEM */
 
 /* The processes that are in the cgroup itself, as cgroup.procs lists them: in no order, perhaps one of them twice.
  * Those of other pid namespaces are left out; a threaded cgroup has none of its own. 0 or -errno. */
