@@ -346,3 +346,7 @@ SchemeSet *acting_set(Acting *a) {
 nsec_t acting_cpu(const Acting *a) {
         return a && a->worker ? worker_cpu(a->worker) : 0;
 }
+
+nsec_t acting_busy_since(const Acting *a) {
+        return a && a->worker ? worker_busy_since(a->worker) : 0;
+}

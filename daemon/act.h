@@ -48,3 +48,6 @@ SchemeSet *acting_set(Acting *acting);
 
 /* CPU time of what was done so far. */
 nsec_t acting_cpu(const Acting *acting);
+
+/* Since when a plan has been under way, CLOCK_MONOTONIC; 0: none is. */
+nsec_t acting_busy_since(const Acting *acting);

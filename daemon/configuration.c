@@ -22,11 +22,22 @@ static int apply_options(Settings *settings, const Options *options) {
         return r;
 }
 
+/* With --observe the same files serve: their schemes decide, and say what they would have done. */
+static void observe(Config *config) {
+        for (size_t i = 0; i < config->n_monitors; i++)
+                for (size_t k = 0; k < config->monitors[i].n_schemes; k++)
+                        config->monitors[i].schemes[k].dry_run = true;
+}
+
 static int load(const Configuration *c, const Loaded *before, Loaded *ret, ConfigErrors *errors) {
         int r;
 
         r = load_configuration(&c->from, before, ret, errors);
-        return r < 0 ? r : apply_options(&ret->settings, c->options);
+        if (r < 0)
+                return r;
+        if (c->options->observe)
+                observe(ret->config);
+        return apply_options(&ret->settings, c->options);
 }
 
 int configuration_load(Configuration *c, const Options *options, ConfigErrors *errors) {

@@ -23,6 +23,7 @@ struct Engine {
         Pace pace;
         Lateness lateness;
         sd_event_source *step_timer;
+        nsec_t step_end; /* of the last one, CLOCK_MONOTONIC */
         sd_event_source *follow_timer;
         EngineState state;
         char *message;

@@ -75,6 +75,23 @@ bool engine_is_watched(const Engine *e) {
         return *e->host.cpu_limit > 0 || !e->source->ops->page_cost;
 }
 
+/* A busy machine is late by a second or two. Who is later than this, and later than a window, was stopped, suspended or
+ * migrated: nothing was looked at meanwhile, and that must not pass for idleness. Time that a step itself took, own or
+ * another's, is no gap. */
+#define GAP_MIN (5 * NSEC_PER_SEC)
+
+static void skip_gap(Engine *e, nsec_t due, nsec_t now) {
+        nsec_t from = MAX(due, e->step_end), gap = from < now ? now - from : 0;
+        char text[FORMAT_MAX];
+
+        /* due at once: its first target has just come, and nothing was watched until now */
+        if (due == 0 || gap < MAX(GAP_MIN, monitor_attrs(e->monitor)->aggregate))
+                return;
+        log_notice("monitor '%s': nothing was looked at for %s, which does not count", e->config.name,
+                   format_duration(text, gap));
+        monitor_skip(e->monitor, gap);
+}
+
 /* Only where it matters what a step costs, two looks at the CPU clock are paid for. */
 static int step(Engine *e, nsec_t *ret_next) {
         uint64_t samples = e->source->counters.samples;
@@ -88,6 +105,20 @@ static int step(Engine *e, nsec_t *ret_next) {
         r = monitor_step(e->monitor, clock_nsec(CLOCK_MONOTONIC), ret_next);
         pace_spent(&e->pace, clock_cpu_nsec(CPU_TIME_THREAD) - cpu, e->source->counters.samples - samples);
         return r;
+}
+
+nsec_t engine_step_due(const Engine *e) {
+        uint64_t usec = 0;
+        int enabled = 0;
+
+        if (!e->step_timer || sd_event_source_get_enabled(e->step_timer, &enabled) < 0 || enabled == SD_EVENT_OFF ||
+            sd_event_source_get_time(e->step_timer, &usec) < 0)
+                return NSEC_INFINITY;
+        return usec * NSEC_PER_USEC;
+}
+
+nsec_t engine_acting_since(const Engine *e) {
+        return acting_busy_since(e->acting);
 }
 
 nsec_t engine_acting_cpu(const Engine *e) {
@@ -153,7 +184,9 @@ static int on_step(sd_event_source *s, uint64_t usec, void *userdata) {
         int r;
 
         lateness_add(&e->lateness, now - MIN(usec * NSEC_PER_USEC, now));
+        skip_gap(e, usec * NSEC_PER_USEC, now);
         r = step(e, &next);
+        e->step_end = clock_nsec(CLOCK_MONOTONIC);
         if (r >= 0 && monitor_n_targets(e->monitor) > 0) {
                 /* round up: a wake-up just before the deadline would do nothing */
                 r = sd_event_source_set_time(s, (next + NSEC_PER_USEC - 1) / NSEC_PER_USEC);

@@ -89,6 +89,12 @@ bool engine_is_watched(const Engine *engine);
 /* CPU time of what its schemes did, in all. */
 nsec_t engine_acting_cpu(const Engine *engine);
 
+/* Since when a plan of its schemes has been under way, CLOCK_MONOTONIC; 0: none is. */
+nsec_t engine_acting_since(const Engine *engine);
+
+/* When its next step is due, CLOCK_MONOTONIC; NSEC_INFINITY: none is. */
+nsec_t engine_step_due(const Engine *engine);
+
 /* There is a limit: a budget that has not been set yet begins low. Whether that was done now. */
 bool engine_limit(Engine *engine, nsec_t elapsed);
 

@@ -27,7 +27,7 @@ static void help(void) {
                       "      --simulate FILE     what the schemes of this file would have done over the snapshots on\n"
                       "                          standard input (for `udamonctl simulate`)\n"
                       "      --cpu-limit SHARE   what monitoring may take of one CPU, such as 1%% or 0.2%%; or none\n"
-                      "      --observe           look only: no scheme acts\n"
+                      "      --observe           look only: all schemes are dry runs\n"
                       "      --state-directory DIR  keep statistics of schemes and tuned quotas here; or none\n"
                       "      --state-interval TIME  save them so often (default 10s)\n"
                       "  -l, --log-level LEVEL   error, warning, notice, info (default) or debug\n"

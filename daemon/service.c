@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "configuration.h"
 #include "event.h"
+#include "health.h"
 #include "log.h"
 #include "methods.h"
 #include "offline.h"
@@ -28,6 +29,7 @@ typedef struct Daemon {
         MethodsContext methods;
         ControlConfig control_config;
         Control *control;
+        Health health;
 } Daemon;
 
 static void on_log(void *userdata, ControlFact fact, const ControlPeer *peer, const char *text) {
@@ -213,6 +215,8 @@ static int set_up(Daemon *d, char **ret_error) {
         r = set_up_control(d, ret_error);
         if (r == 0)
                 start_monitors(d, d->configuration.loaded.config);
+        if (r == 0 && getenv("NOTIFY_SOCKET"))
+                r = health_init(&d->health, &d->manager);
         return r;
 }
 
@@ -220,6 +224,7 @@ static void tear_down(Daemon *d) {
         d->manager.state = state_close(d->manager.state);
         if (d->manager.host.event)
                 manager_deinit(&d->manager);
+        health_deinit(&d->health);
         event_readers_deinit(&d->methods.event_readers);
         control_free(d->control);
         capabilities_free(d->caps);

@@ -19,6 +19,7 @@ struct Worker {
         pthread_t thread;
         bool has_thread;
         atomic_bool stop;
+        nsec_t submitted;
 
         pthread_mutex_t lock; /* for what follows */
         pthread_cond_t wake;
@@ -144,6 +145,10 @@ bool worker_is_busy(const Worker *w) {
         return w->plan;
 }
 
+nsec_t worker_busy_since(const Worker *w) {
+        return w->plan ? w->submitted : 0;
+}
+
 int worker_submit(Worker *w, Plan *plan) {
         assert(!w->plan);
 
@@ -151,6 +156,7 @@ int worker_submit(Worker *w, Plan *plan) {
         if (!w->result)
                 return -ENOMEM;
 
+        w->submitted = clock_nsec(CLOCK_MONOTONIC);
         (void) pthread_mutex_lock(&w->lock);
         w->plan = plan;
         w->work = true;

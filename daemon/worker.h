@@ -25,6 +25,9 @@ void worker_stop(Worker *worker);
 
 bool worker_is_busy(const Worker *worker);
 
+/* Since when it has been at its plan, CLOCK_MONOTONIC; 0: it is not busy. */
+nsec_t worker_busy_since(const Worker *worker);
+
 /* Hands over a plan; the worker must not be busy. 0, or -ENOMEM (the plan stays the caller's). */
 int worker_submit(Worker *worker, Plan *plan);
 

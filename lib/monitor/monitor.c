@@ -428,6 +428,29 @@ int monitor_step(Monitor *m, nsec_t now, nsec_t *ret_next) {
         return 0;
 }
 
+static void skip_regions(RegionList *list, nsec_t gap) {
+        for (size_t i = 0; i < list->n; i++) {
+                Region *region = &list->regions[i];
+                nsec_t *times[] = { &region->since, &region->born, &region->last_hit, &region->asked, &region->met };
+
+                /* 0: never */
+                for (size_t k = 0; k < ELEMENTSOF(times); k++)
+                        *times[k] += *times[k] > 0 ? gap : 0;
+        }
+}
+
+void monitor_skip(Monitor *m, nsec_t gap) {
+        for (size_t i = 0; i < m->n_targets; i++) {
+                m->targets[i]->n_samples = 0;
+                skip_regions(&m->targets[i]->list, gap);
+        }
+        m->window_start += gap;
+        m->tick += gap;
+        m->deadline += gap;
+        m->next_update = 0; /* maps may have changed */
+        m->counters.gaps++;
+}
+
 void monitor_set_attrs(Monitor *m, const MonitorAttrs *attrs) {
         assert(monitor_attrs_validate(attrs, NULL) == 0);
 

@@ -14,6 +14,7 @@ typedef struct MonitorCounters {
         uint64_t overruns;     /* sampling intervals that were skipped because a tick came too late */
         uint64_t aggregations;
         uint64_t updates;
+        uint64_t gaps;         /* times that were skipped, see monitor_skip() */
         uint64_t tunings;      /* changes of the intervals by the goal */
 } MonitorCounters;
 
@@ -43,6 +44,10 @@ int monitor_rename_target(Monitor *monitor, uint64_t id, const char *command);
  * merges, publishes a snapshot and splits; at an update reads maps again; opens the next samples.
  * *ret_next is the deadline of the next call. 0 or -errno (out of memory, broken source). */
 int monitor_step(Monitor *monitor, nsec_t now, nsec_t *ret_next);
+
+/* Nothing could be looked at for the last `gap` of time: it does not count. What was marked before it is not checked,
+ * the open window goes on, and ages have not grown. */
+void monitor_skip(Monitor *monitor, nsec_t gap);
 
 /* Swaps the attributes at the next tick; windows restart, ages stay. */
 void monitor_set_attrs(Monitor *monitor, const MonitorAttrs *attrs);

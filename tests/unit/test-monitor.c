@@ -16,6 +16,7 @@ typedef struct Script {
         bool replace_once;
         uint64_t map_end;
         uint64_t trials;
+        bool idle; /* no access is ever seen */
         unsigned checks;
         unsigned looks;
 } Script;
@@ -68,6 +69,8 @@ static int script_check(Source *source, Space *space, Sample *samples, size_t n)
         }
         for (size_t i = 0; i < n; i++)
                 samples[i].trials = samples[i].hits = s->trials;
+        for (size_t i = 0; i < n && s->idle; i++)
+                samples[i].hits = 0;
         return s->check_result;
 }
 
@@ -153,6 +156,35 @@ START_TEST(late_call_is_counted) {
         ck_assert_uint_ge(monitor_counters(monitor)->overruns, 48);
         ck_assert_uint_le(monitor_counters(monitor)->overruns, 51);
         ck_assert_uint_gt(next, now);
+}
+END_TEST
+
+/* A daemon that was stopped or suspended for an hour has not seen memory idle for an hour. */
+START_TEST(a_gap_is_no_age) {
+        const nsec_t gap = 3600 * NSEC_PER_SEC;
+        const Snapshot *snapshot;
+        unsigned checks;
+        nsec_t next;
+
+        script.idle = true;
+        run(10 * NSEC_PER_SEC);
+        now += gap;
+        monitor_skip(monitor, gap);
+        checks = script.checks;
+        ck_assert_int_eq(monitor_step(monitor, now + NSEC_PER_SEC / 2, &next), 0);
+        ck_assert_uint_eq(script.checks, checks);
+        run(5 * NSEC_PER_SEC);
+
+        snapshot = monitor_snapshot(monitor);
+        ck_assert_uint_gt(snapshot->n_regions, 0);
+        for (size_t i = 0; i < snapshot->n_regions; i++) {
+                ck_assert_uint_ge(snapshot->regions[i].age, 10 * NSEC_PER_SEC);
+                ck_assert_uint_le(snapshot->regions[i].age, 15 * NSEC_PER_SEC);
+                ck_assert_uint_le(snapshot->regions[i].newest, 15 * NSEC_PER_SEC);
+        }
+        ck_assert_uint_le(snapshot->window, 3 * NSEC_PER_SEC);
+        ck_assert_uint_eq(monitor_counters(monitor)->gaps, 1);
+        ck_assert_uint_le(monitor_counters(monitor)->overruns, 5);
 }
 END_TEST
 
@@ -400,6 +432,7 @@ int main(void) {
         tcase_add_test(tests, deadlines);
         tcase_add_test(tests, early_call_does_nothing);
         tcase_add_test(tests, late_call_is_counted);
+        tcase_add_test(tests, a_gap_is_no_age);
         tcase_add_test(tests, rate_is_an_exact_fraction);
         tcase_add_test(tests, end_of_target);
         tcase_add_test(tests, denied);
