@@ -184,18 +184,21 @@ int engine_on_follow(sd_event_source *s, uint64_t usec, void *userdata) {
         int r;
 
         (void) usec;
-        e->last_follow = now;
-        drop_small(e);
-        r = follower_scan(&e->follower, now, e->config.attrs.update);
-        if (r < 0)
-                log_warning("monitor '%s': cannot look for processes now: %s", e->config.name, error_text(r));
-        engine_say_waiting(e);
-
+        /* before the scan, which may want the next one sooner */
         r = sd_event_source_set_time(s, (now + FOLLOW_INTERVAL) / NSEC_PER_USEC);
         if (r >= 0)
                 r = sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
-        if (r < 0)
+        if (r < 0) {
                 engine_fail(e, r);
+                return 0;
+        }
+
+        e->last_follow = now;
+        drop_small(e);
+        r = follower_scan(&e->follower, now);
+        if (r < 0)
+                log_warning("monitor '%s': cannot look for processes now: %s", e->config.name, error_text(r));
+        engine_say_waiting(e);
         return 0;
 }
 

@@ -72,20 +72,20 @@ int follow_start_cgroups(Follower *f) {
         return r < 0 ? r : 0;
 }
 
-static const FollowSpec *find_spec(const Follower *f, const ProcStat *stat, const char *path) {
-        uid_t uid = UID_NONE;
+static SpecFit find_spec(const Follower *f, const ProcStat *stat, const char *path, const FollowSpec **ret) {
+        SpecFit best = SPEC_NOT;
 
-        for (size_t i = 0; i < f->n_specs; i++) {
-                const FollowSpec *spec = &f->specs[i];
+        for (size_t i = 0; i < f->n_specs && best != SPEC_FITS; i++) {
+                SpecFit fit;
 
-                if (!spec_has_cgroup(spec))
+                if (!spec_has_cgroup(&f->specs[i]))
                         continue;
-                if (spec->config->user && uid == UID_NONE && proc_uid_read(f->roots, stat->pid, &uid) != 0)
-                        return NULL;
-                if (spec_matches(spec, stat, uid, path))
-                        return spec;
+                fit = spec_fits(&f->specs[i], f->roots, stat, path);
+                best = MAX(best, fit);
+                if (fit == SPEC_FITS)
+                        *ret = &f->specs[i];
         }
-        return NULL;
+        return best;
 }
 
 static void move(Followed *followed, const char *path) {
@@ -103,7 +103,7 @@ static void move(Followed *followed, const char *path) {
 /* A process that is in a cgroup. */
 static int look_at(Follower *f, pid_t pid, const char *path) {
         Followed *followed = follow_by_pid(f, pid), as;
-        const FollowSpec *spec;
+        const FollowSpec *spec = NULL;
         ProcStat stat;
         int r;
 
@@ -113,6 +113,9 @@ static int look_at(Follower *f, pid_t pid, const char *path) {
                 move(followed, path);
                 return 0;
         }
+        if (!followed && !others_is_due(&f->others, pid, f->pass))
+                return 0;
+        f->looks++;
         r = proc_stat_read(f->roots, pid, &stat);
         if (r != 0)
                 return r;
@@ -121,9 +124,11 @@ static int look_at(Follower *f, pid_t pid, const char *path) {
                 move(followed, path);
                 return 0;
         }
-        spec = stat_is_watchable(&stat) ? find_spec(f, &stat, path) : NULL;
-        if (!spec)
+        if (!stat_is_watchable(&stat) || find_spec(f, &stat, path, &spec) != SPEC_FITS) {
+                others_note(&f->others, pid, f->pass);
                 return 0;
+        }
+        others_forget(&f->others, pid);
         as = (Followed) {
                 .children = spec->config->children && spec->config->command,
                 .named = true,
@@ -178,11 +183,12 @@ int follow_scan_cgroups(Follower *f, nsec_t now) {
                 count(f);
         }
 
-        f->pass++;
         for (size_t i = 0; i < f->cgroups.n_nodes && r >= 0; i++)
                 if (f->cgroups.nodes[i]->members && f->cgroups.nodes[i]->populated)
                         r = read_cgroup(f, f->cgroups.nodes[i]);
-        if (r >= 0)
-                find_leavers(f);
-        return r;
+        if (r < 0)
+                return r;
+        others_sweep(&f->others, f->pass);
+        find_leavers(f);
+        return 0;
 }

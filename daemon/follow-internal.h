@@ -35,12 +35,17 @@ CgroupInterest spec_interest(const FollowSpec *spec, const char *cgroup);
 /* Whether the entry searches cgroups; otherwise, if it is not about a pid, /proc. */
 bool spec_has_cgroup(const FollowSpec *spec);
 
-/* Whether a process is what the entry describes. uid: its effective user, cgroup: NULL where it is not known; both are
- * looked at only where they matter. */
-bool spec_matches(const FollowSpec *spec, const ProcStat *stat, uid_t uid, const char *cgroup);
+typedef enum SpecFit {
+        SPEC_NOT,
+        SPEC_SMALL, /* all but its size fits */
+        SPEC_FITS,
+} SpecFit;
 
-/* The parts of it that stay true for a child, and that can end: cgroup, unit and user. */
-bool spec_still_matches(const FollowSpec *spec, uid_t uid, const char *cgroup);
+/* Whether a process is what the entry describes, which is not one with a pid. cgroup: NULL where it is not known. */
+SpecFit spec_fits(const FollowSpec *spec, const RootFds *roots, const ProcStat *stat, const char *cgroup);
+
+/* The parts of it that can end while the process lives: cgroup, unit and user. uid: its effective user. */
+bool spec_still_fits(const FollowSpec *spec, uid_t uid, const char *cgroup);
 
 /* What may be watched of what was read: kernel threads have no memory of their own, zombies none left. */
 bool stat_is_watchable(const ProcStat *stat);
@@ -53,4 +58,7 @@ int follow_scan_cgroups(Follower *follower, nsec_t now);
 /* ---- follow-scan.c ---- */
 
 int follow_scan_proc(Follower *follower);
-int follow_scan_children(Follower *follower);
+int follow_scan_children(Follower *follower, nsec_t now);
+void follow_end_scan(Follower *follower);
+
+int loadavg_parse(const char *text, pid_t *ret);

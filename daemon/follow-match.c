@@ -78,20 +78,22 @@ bool stat_is_watchable(const ProcStat *stat) {
         return !(stat->flags & PROC_STAT_KTHREAD) && stat->state != 'Z' && stat->state != 'X';
 }
 
-bool spec_still_matches(const FollowSpec *spec, uid_t uid, const char *cgroup) {
+bool spec_still_fits(const FollowSpec *spec, uid_t uid, const char *cgroup) {
         if (spec->config->user && (spec->uid == UID_NONE || spec->uid != uid))
                 return false;
         return !spec_has_cgroup(spec) || (cgroup && spec_interest(spec, cgroup) == CGROUP_MEMBERS);
 }
 
-bool spec_matches(const FollowSpec *spec, const ProcStat *stat, uid_t uid, const char *cgroup) {
+SpecFit spec_fits(const FollowSpec *spec, const RootFds *roots, const ProcStat *stat, const char *cgroup) {
         const TargetConfig *t = spec->config;
+        uid_t uid = UID_NONE;
 
-        if (t->pid != 0)
-                return t->pid == stat->pid;
+        /* what costs nothing comes first */
         if (t->command && !streq(t->command, stat->comm) && fnmatch(t->command, stat->comm, 0) != 0)
-                return false;
-        if (t->min_rss > 0 && stat->rss_pages * (uint64_t) sysconf(_SC_PAGESIZE) < t->min_rss)
-                return false;
-        return spec_still_matches(spec, uid, cgroup);
+                return SPEC_NOT;
+        if (t->user && (spec->uid == UID_NONE || proc_uid_read(roots, stat->pid, &uid) != 0))
+                return SPEC_NOT;
+        if (!spec_still_fits(spec, uid, cgroup))
+                return SPEC_NOT;
+        return stat->rss_pages * (uint64_t) sysconf(_SC_PAGESIZE) < t->min_rss ? SPEC_SMALL : SPEC_FITS;
 }

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Looking for processes in /proc: by what they are, and as children of what is followed. */
+/* Looking for processes in /proc, at a price that does not depend on how many there are.
+ *
+ * The kernel gives pids away one after the other, and tells the last one (loadavg): so what is new since the last scan
+ * are the pids in between, which are looked at, and again a few times more, for a process takes its name only with its
+ * exec. Whatever escaped that, or becomes what is looked for later in its life, is found by a round through /proc that
+ * goes on by a few processes at a time. */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -8,40 +13,56 @@
 
 #include "base/parse.h"
 #include "follow-internal.h"
+#include "probe/scan.h"
+
+#define SLICE 64         /* processes of the round, per scan */
+#define SLICE_FIRST 512  /* … of the first one */
+#define FRESH_MAX 1024   /* new pids, per scan: with more, a round begins at once */
+#define YOUNG_LOOKS 3    /* after the first */
+#define YOUNG_MAX 1024
+#define CHILDREN_INTERVAL (10 * NSEC_PER_SEC) /* their lists are read, in case that something was overlooked */
 
 static void closedirp(DIR **dir) {
         if (*dir)
                 (void) closedir(*dir);
 }
 
+/* ---- One process ---- */
+
 typedef enum ScanFor {
-        SCAN_SPECS,
-        SCAN_CHILDREN,
+        SCAN_SPECS = 1 << 0,
+        SCAN_CHILDREN = 1 << 1,
+        SCAN_THREADS = 1 << 2, /* the number may be a thread's */
 } ScanFor;
 
-static bool find_spec(const Follower *f, const ProcStat *stat, Followed *ret_as) {
-        uid_t uid = UID_NONE;
+typedef enum Look {
+        LOOK_NOTHING, /* not there, or never to be a target */
+        LOOK_OTHER,   /* not what is looked for, now */
+        LOOK_SMALL,   /* … but for its size */
+        LOOK_KNOWN,   /* followed, now or before */
+} Look;
 
-        for (size_t i = 0; i < f->n_specs; i++) {
+static SpecFit find_spec(const Follower *f, const ProcStat *stat, Followed *ret_as) {
+        SpecFit best = SPEC_NOT;
+
+        for (size_t i = 0; i < f->n_specs && best != SPEC_FITS; i++) {
                 const FollowSpec *spec = &f->specs[i];
+                SpecFit fit;
 
                 if (spec->config->pid != 0 || spec_has_cgroup(spec))
                         continue;
-                if (spec->config->user && uid == UID_NONE && proc_uid_read(f->roots, stat->pid, &uid) != 0)
-                        return false;
-                if (!spec_matches(spec, stat, uid, NULL))
-                        continue;
-                *ret_as = (Followed) {
-                        .children = spec->config->children && spec->config->command,
-                        .named = true,
-                        .spec = (uint32_t) i,
-                };
-                return true;
+                fit = spec_fits(spec, f->roots, stat, NULL);
+                best = MAX(best, fit);
+                if (fit == SPEC_FITS)
+                        *ret_as = (Followed) {
+                                .children = spec->config->children && spec->config->command,
+                                .named = true,
+                                .spec = (uint32_t) i,
+                        };
         }
-        return false;
+        return best;
 }
 
-/* Of a process with children; the cgroup and the user that were asked for hold for those as well. */
 static bool is_child(Follower *f, const ProcStat *stat, Followed *ret_as) {
         const Followed *parent = follow_by_pid(f, stat->ppid);
 
@@ -51,46 +72,213 @@ static bool is_child(Follower *f, const ProcStat *stat, Followed *ret_as) {
         return true;
 }
 
-static int look_at(Follower *f, pid_t pid, ScanFor what) {
+/* A thread's number leads to a directory of its own, though /proc does not list it. */
+static bool is_thread(const Follower *f, pid_t pid) {
+        _cleanup_(buffer_deinit) Buffer status = {};
+        const char *group;
+        char path[32];
+
+        (void) snprintf(path, sizeof(path), "%d/status", (int) pid);
+        if (read_whole_at(f->roots->proc, path, 65536, &status) < 0)
+                return true;
+        group = strstr(status.data, "\nTgid:\t");
+        return group && atoi(group + strlen("\nTgid:\t")) != pid;
+}
+
+static int look_at(Follower *f, pid_t pid, ScanFor what, Look *ret) {
+        SpecFit fit = SPEC_NOT;
         ProcStat stat;
         Followed as;
         int r;
 
+        *ret = LOOK_NOTHING;
+        f->looks++;
         r = proc_stat_read(f->roots, pid, &stat);
         if (r != 0)
                 return r;
-        if (!stat_is_watchable(&stat) || follow_knows(f, stat.pid, stat.start_time))
+        if (!stat_is_watchable(&stat))
                 return 0;
-        if (!(what == SCAN_CHILDREN ? is_child(f, &stat, &as) : find_spec(f, &stat, &as)))
+        *ret = LOOK_KNOWN;
+        if (follow_knows(f, stat.pid, stat.start_time))
                 return 0;
+        if (what & SCAN_CHILDREN && is_child(f, &stat, &as))
+                fit = SPEC_FITS;
+        else if (what & SCAN_SPECS)
+                fit = find_spec(f, &stat, &as);
+        if (fit != SPEC_FITS) {
+                *ret = fit == SPEC_SMALL ? LOOK_SMALL : LOOK_OTHER;
+                return 0;
+        }
+        if (what & SCAN_THREADS && is_thread(f, pid)) {
+                *ret = LOOK_NOTHING;
+                return 0;
+        }
         return follow_offer(f, &stat, &as, NULL);
 }
 
-/* Reads the whole of /proc. A process that vanishes under way, or may not be looked at, is passed over. */
-static int scan_all(Follower *f, ScanFor what) {
-        _cleanup_(closedirp) DIR *dir = NULL;
-        struct dirent *entry;
+/* ---- The round ---- */
+
+static int open_round(Follower *f) {
         int fd, r;
 
         fd = openat(f->roots->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
-        dir = fdopendir(fd);
-        if (!dir) {
+        f->round = fdopendir(fd);
+        if (!f->round) {
+                r = -errno;
                 (void) close(fd);
-                return -errno;
-        }
-
-        while ((entry = readdir(dir))) {
-                pid_t pid;
-
-                if (parse_pid(entry->d_name, &pid) != 0)
-                        continue;
-                r = look_at(f, pid, what);
-                if (follow_is_fatal(r))
-                        return r;
+                return r;
         }
         return 0;
+}
+
+/* Goes on by n processes. A process that vanishes under way, or may not be looked at, is passed over. */
+static int go_round(Follower *f, size_t n, ScanFor what) {
+        int r;
+
+        if (!f->round) {
+                r = open_round(f);
+                if (r < 0)
+                        return r;
+        }
+        while (n > 0) {
+                struct dirent *entry = readdir(f->round);
+                pid_t pid;
+                Look look;
+
+                if (!entry) {
+                        rewinddir(f->round);
+                        f->hasten = false;
+                        return 0;
+                }
+                if (parse_pid(entry->d_name, &pid) != 0)
+                        continue;
+                n--;
+                r = look_at(f, pid, what, &look);
+                if (follow_is_fatal(r))
+                        return r;
+                if (look == LOOK_SMALL)
+                        others_note(&f->small, pid, f->pass);
+        }
+        if (f->hasten)
+                f->events.wake(f->events.userdata);
+        return 0;
+}
+
+/* ---- What is new ---- */
+
+/* The last pid that was given away, from "0.00 0.01 0.05 1/123 4567". */
+int loadavg_parse(const char *text, pid_t *ret) {
+        const char *p = strrchr(text, ' ');
+        uint64_t pid;
+
+        if (!p)
+                return -EBADMSG;
+        p++;
+        if (!scan_decimal(&p, &pid) || pid > INT32_MAX)
+                return -EBADMSG;
+        *ret = (pid_t) pid;
+        return 0;
+}
+
+static int last_pid(const Follower *f, pid_t *ret) {
+        _cleanup_close_ int fd = openat(f->roots->proc, "loadavg", O_RDONLY | O_CLOEXEC);
+        char text[128];
+        ssize_t n;
+
+        if (fd < 0)
+                return -errno;
+        n = pread_full(fd, text, sizeof(text) - 1, 0);
+        if (n < 0)
+                return (int) n;
+        text[n] = '\0';
+        return loadavg_parse(text, ret);
+}
+
+/* Whether that /proc counts pids as loadavg does: not if it is another namespace's than ours. */
+static bool counts_our_pids(const Follower *f) {
+        char own[16] = {}, self[16];
+
+        if (readlinkat(f->roots->proc, "self", own, sizeof(own) - 1) < 0)
+                return errno == ENOENT; /* recorded */
+        (void) snprintf(self, sizeof(self), "%d", (int) getpid());
+        return streq(own, self);
+}
+
+static int look_at_new(Follower *f, pid_t pid, ScanFor what) {
+        Look look;
+        int r;
+
+        r = look_at(f, pid, what | SCAN_THREADS, &look);
+        if (look == LOOK_SMALL)
+                others_note(&f->small, pid, f->pass);
+        else if (look == LOOK_OTHER && f->n_young < YOUNG_MAX)
+                f->young[f->n_young++] = (FollowYoung) { .pid = pid };
+        return follow_is_fatal(r) ? r : 0;
+}
+
+static int look_at_fresh(Follower *f, ScanFor what) {
+        pid_t last;
+        int r = 0;
+
+        if (!counts_our_pids(f) || last_pid(f, &last) < 0) {
+                f->uncounted = true;
+                return 0;
+        }
+        f->uncounted = false;
+        if (f->last_pid > 0 && last < f->last_pid) {
+                /* they begin anew: rare enough for a look at all that there is */
+                f->hasten = true;
+                f->last_pid = 0;
+        }
+        if (last - f->last_pid > FRESH_MAX && f->last_pid > 0) {
+                f->hasten = true;
+                f->last_pid = last - FRESH_MAX;
+        }
+        for (pid_t pid = f->last_pid > 0 ? f->last_pid + 1 : MAX(last - FRESH_MAX, 0) + 1; pid <= last && r == 0; pid++)
+                r = look_at_new(f, pid, what);
+        f->last_pid = last;
+        return r;
+}
+
+/* Those that were new lately. */
+static int look_at_young(Follower *f, ScanFor what) {
+        size_t kept = 0;
+        int r = 0;
+
+        for (size_t i = 0; i < f->n_young && r == 0; i++) {
+                FollowYoung young = f->young[i];
+                Look look;
+
+                r = look_at(f, young.pid, what | SCAN_THREADS, &look);
+                r = follow_is_fatal(r) ? r : 0;
+                if (look == LOOK_SMALL)
+                        others_note(&f->small, young.pid, f->pass);
+                if (look == LOOK_OTHER && ++young.looks < YOUNG_LOOKS)
+                        f->young[kept++] = young;
+        }
+        f->n_young = kept;
+        return r;
+}
+
+/* Those that lack nothing but size; in turns. */
+static int look_at_small(Follower *f) {
+        size_t n = f->small.n;
+        int r = 0;
+
+        for (size_t i = n; i > 0 && r == 0; i--) {
+                pid_t pid = f->small.others[i - 1].pid;
+                Look look;
+
+                if (!others_is_due(&f->small, pid, f->pass))
+                        continue;
+                r = look_at(f, pid, SCAN_SPECS, &look);
+                r = follow_is_fatal(r) ? r : 0;
+                if (look != LOOK_SMALL)
+                        others_forget(&f->small, pid);
+        }
+        return r;
 }
 
 static bool searches_proc(const Follower *f) {
@@ -100,9 +288,42 @@ static bool searches_proc(const Follower *f) {
         return false;
 }
 
-int follow_scan_proc(Follower *f) {
-        return searches_proc(f) ? scan_all(f, SCAN_SPECS) : 0;
+static bool follows_children(const Follower *f) {
+        for (size_t i = 0; i < f->n_specs; i++)
+                if (f->specs[i].config->children && (f->specs[i].config->pid != 0 || f->specs[i].config->command))
+                        return true;
+        return false;
 }
+
+int follow_scan_proc(Follower *f) {
+        ScanFor what = (searches_proc(f) ? SCAN_SPECS : 0) | (follows_children(f) ? SCAN_CHILDREN : 0);
+        int r = 0;
+
+        if (what == 0)
+                return 0;
+        if (!f->young) {
+                f->young = calloc(YOUNG_MAX, sizeof(*f->young));
+                if (!f->young)
+                        return -ENOMEM;
+                f->hasten = true;
+        }
+        r = look_at_young(f, what);
+        if (r == 0)
+                r = look_at_fresh(f, what);
+        if (r == 0 && what & SCAN_SPECS)
+                r = look_at_small(f);
+        if (r == 0 && what & SCAN_SPECS)
+                r = go_round(f, f->hasten || f->uncounted ? SLICE_FIRST : SLICE, what);
+        return r;
+}
+
+void follow_end_scan(Follower *f) {
+        closedirp(&f->round);
+        others_deinit(&f->small);
+        free(f->young);
+}
+
+/* ---- Children ---- */
 
 /* The kernel's list of one thread's children: pids with spaces between. */
 static int scan_children_file(Follower *f, const char *path) {
@@ -116,10 +337,11 @@ static int scan_children_file(Follower *f, const char *path) {
 
         for (char *word = strtok_r(buffer.data, " \n", &state); word; word = strtok_r(NULL, " \n", &state)) {
                 pid_t pid;
+                Look look;
 
                 if (parse_pid(word, &pid) != 0)
                         continue;
-                r = look_at(f, pid, SCAN_CHILDREN);
+                r = look_at(f, pid, SCAN_CHILDREN, &look);
                 if (follow_is_fatal(r))
                         return r;
         }
@@ -156,19 +378,39 @@ static int scan_threads(Follower *f, pid_t pid) {
         return 0;
 }
 
-int follow_scan_children(Follower *f) {
-        bool any = false;
+/* This kernel has no lists of children: everybody is asked for his parent. */
+static int ask_all(Follower *f) {
+        _cleanup_(closedirp) DIR *dir = NULL;
+        DIR *round = TAKE_PTR(f->round);
+        bool hasten = f->hasten;
+        int r;
+
+        f->hasten = false;
+        r = go_round(f, SIZE_MAX, SCAN_CHILDREN);
+        dir = f->round;
+        f->round = round;
+        f->hasten = hasten;
+        return r;
+}
+
+int follow_scan_children(Follower *f, nsec_t now) {
+        bool all = f->uncounted || now >= f->next_children, any = false;
         int r = 0;
 
+        if (all)
+                f->next_children = now + CHILDREN_INTERVAL;
         /* what is found on the way is appended, and looked at in its turn */
         for (size_t i = 0; i < f->n_followed && r >= 0; i++) {
-                if (!f->followed[i].children || f->followed[i].over)
+                Followed *followed = &f->followed[i];
+
+                if (!followed->children || followed->over || (followed->scanned && !all))
                         continue;
+                followed->scanned = true;
                 any = true;
                 if (!f->full_scans)
-                        r = scan_threads(f, f->followed[i].ref.pid);
+                        r = scan_threads(f, followed->ref.pid);
         }
         if (r < 0 || !f->full_scans || !any)
                 return r;
-        return scan_all(f, SCAN_CHILDREN);
+        return ask_all(f);
 }

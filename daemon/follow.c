@@ -52,6 +52,8 @@ void follower_deinit(Follower *f) {
         if (f->has_cgroups)
                 cgroup_watch_deinit(&f->cgroups);
         pid_list_deinit(&f->procs);
+        others_deinit(&f->others);
+        follow_end_scan(f);
         *f = (Follower) {};
 }
 
@@ -294,15 +296,44 @@ int follower_add_pid(Follower *f, pid_t pid) {
 
 /* ---- Scans ---- */
 
-int follower_scan(Follower *f, nsec_t now, nsec_t commands) {
+#define USERS_AT_A_TIME 64
+#define USERS_INTERVAL (30 * NSEC_PER_SEC)
+
+/* Who changes his user is another's. A few at a time: that is rare. */
+static void check_users(Follower *f) {
+        for (size_t i = 0; i < MIN(f->n_followed, (size_t) USERS_AT_A_TIME); i++) {
+                Followed *followed = &f->followed[f->next_user++ % f->n_followed];
+                const FollowSpec *spec = followed->spec < f->n_specs ? &f->specs[followed->spec] : NULL;
+                uid_t uid;
+
+                if (followed->over || proc_uid_read(f->roots, followed->ref.pid, &uid) != 0)
+                        continue;
+                followed->uid = uid;
+                if (spec && spec->config->user && spec->uid != uid && pidref_alive(&followed->ref, f->roots))
+                        follow_leave(f, followed);
+        }
+}
+
+/* Users come and go, too. */
+static void find_users(Follower *f, nsec_t now) {
+        if (now < f->next_users)
+                return;
+        f->next_users = now + USERS_INTERVAL;
+        for (size_t i = 0; i < f->n_specs; i++)
+                if (f->specs[i].config->user && f->specs[i].uid == UID_NONE)
+                        f->specs[i].uid = find_user(f->specs[i].config->user);
+}
+
+int follower_scan(Follower *f, nsec_t now) {
         int r;
 
+        f->pass++;
+        find_users(f, now);
+        check_users(f);
         r = follow_scan_cgroups(f, now);
-        if (r >= 0 && now >= f->next_commands) {
-                f->next_commands = now + commands;
+        if (r >= 0)
                 r = follow_scan_proc(f);
-        }
-        return r < 0 ? r : follow_scan_children(f);
+        return r < 0 ? r : follow_scan_children(f, now);
 }
 
 static bool is_plain_command(const TargetConfig *t) {

@@ -5,6 +5,7 @@
  * file has it. Never a target: kernel threads, zombies, and what may not be looked at. */
 #pragma once
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <systemd/sd-event.h>
@@ -12,6 +13,7 @@
 #include "base/file.h"
 #include "base/pidref.h"
 #include "config/config.h"
+#include "follow-others.h"
 #include "probe/cgroup-watch.h"
 #include "probe/cgroup.h"
 
@@ -23,6 +25,7 @@ typedef struct Followed {
         bool children;   /* whether what it forks is followed, too */
         bool named;      /* by an entry of the configuration; otherwise it is the child of one that is followed */
         bool news;       /* … that asks for a pid or a command, so that people want to hear of it */
+        bool scanned;    /* the children that it had when it was found have been looked for */
         bool over;       /* it has ended, or left: it only waits to be forgotten, and its pid may be another's */
         uint32_t spec;   /* which entry of the configuration it, or the ancestor that was named, is of */
         uid_t uid;       /* its effective user */
@@ -52,6 +55,12 @@ typedef struct FollowEvents {
         void *userdata;
 } FollowEvents;
 
+/* A new process that is not followed, and how often it was looked at again. */
+typedef struct FollowYoung {
+        pid_t pid;
+        unsigned looks;
+} FollowYoung;
+
 #define UID_NONE ((uid_t) -1)
 
 /* An entry of the configuration, and what came of it. */
@@ -79,11 +88,23 @@ typedef struct Follower {
         bool no_hierarchy;
         sd_event_source *inotify;
         PidList procs;
-        uint64_t pass;
+        Others others;    /* of these cgroups, not followed */
         nsec_t next_look; /* at the whole tree */
-        nsec_t next_commands; /* when /proc is looked through */
 
-        bool full_scans; /* this kernel has no /proc/PID/task/TID/children */
+        DIR *round;          /* through /proc */
+        bool hasten;         /* … in large steps: it is the first, or much was missed */
+        bool uncounted;      /* pids are not given away in the order that this /proc tells */
+        pid_t last_pid;      /* that was looked at when it was new */
+        FollowYoung *young;  /* new ones that may still become what is looked for */
+        size_t n_young;
+        Others small;        /* what lacks nothing but size */
+        nsec_t next_children;
+        bool full_scans;     /* this kernel has no /proc/PID/task/TID/children */
+
+        nsec_t next_users;
+        size_t next_user;
+        uint64_t pass;       /* scans */
+        uint64_t looks;      /* processes looked at */
 } Follower;
 
 /* targets are borrowed. 0 or -errno. */
@@ -91,9 +112,8 @@ int follower_init(Follower *follower, const RootFds *roots, const TargetConfig *
                   const FollowEvents *events, sd_event *event);
 void follower_deinit(Follower *follower);
 
-/* Looks for what is not followed yet, and whether what is followed still fits. `commands`: how often /proc as a whole
- * is looked through, where entries ask for it. 0 or -errno. */
-int follower_scan(Follower *follower, nsec_t now, nsec_t commands);
+/* Looks for what is not followed yet, and whether what is followed still fits: about once a second. 0 or -errno. */
+int follower_scan(Follower *follower, nsec_t now);
 
 /* Follows one process by pid; one that is followed already is followed once. 0, PIDREF_E_GONE, what add
  * returned, or -errno. */
