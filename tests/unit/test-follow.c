@@ -329,9 +329,9 @@ START_TEST(sizes) {
 }
 END_TEST
 
-#define IDLE 10000
+#define IDLE 1200
 
-/* 10,000 processes that are not looked for. */
+/* As many processes as make more than one slice, none of which is looked for. */
 START_TEST(others_cost_nothing) {
         uint64_t before;
         Host host;
@@ -351,14 +351,14 @@ START_TEST(others_cost_nothing) {
                 scan(&host, t);
                 ck_assert_uint_le(host.follower.looks - before, 512 + 2 * 1024 + 64);
         }
-        ck_assert_uint_gt(host.woken, 10);
+        ck_assert_uint_ge(host.woken, 2);
         ck_assert(!host.follower.hasten);
-        ck_assert_str_eq(followed(&host), "10001");
+        ck_assert_str_eq(followed(&host), "1201");
 
         before = host.follower.looks;
         for (nsec_t t = 100; t < 200; t++)
                 scan(&host, t);
-        ck_assert_uint_le(host.follower.looks - before, 100 * 64 + 2048);
+        ck_assert_uint_le(host.follower.looks - before, 100 * 64 + 64);
         /* new ones are looked at a few times */
         before = host.follower.looks;
         add_process(&host, IDLE + 2, "sh");
@@ -370,7 +370,7 @@ START_TEST(others_cost_nothing) {
         set_process(&host, 77, "web", 'S', 1, 1077, 0, 100);
         for (nsec_t t = 300; t < 300 + IDLE / 64 + 2 && host.follower.n_by_pid < 2; t++)
                 scan(&host, t);
-        ck_assert_str_eq(followed(&host), "77 10001");
+        ck_assert_str_eq(followed(&host), "77 1201");
         host_deinit(&host);
 }
 END_TEST
@@ -383,7 +383,7 @@ START_TEST(cgroup_members_that_are_not_looked_for_cost_little) {
 
         host_init(&host);
         add_cgroup(&host, "/a");
-        for (pid_t pid = 1; pid <= 2000; pid++) {
+        for (pid_t pid = 1; pid <= 700; pid++) {
                 add_process(&host, pid, "sleep");
                 (void) fprintf(out, "%d\n", (int) pid);
         }
