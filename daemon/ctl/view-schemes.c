@@ -135,6 +135,27 @@ static void print_back(const Screen *screen, json_t *runtime) {
                                format_size(a, resting));
 }
 
+/* Where memory was moved to, and whether it was for nothing. */
+static void print_moves(const Screen *screen, json_t *runtime) {
+        uint64_t applied = json_number(runtime, "applied_bytes"), hot = json_number(runtime, "hot_bytes"),
+                 back = json_number(runtime, "ping_pong_bytes");
+        json_t *move;
+        char a[FORMAT_MAX], b[FORMAT_MAX];
+        size_t i;
+
+        json_array_foreach(json_object_get(runtime, "moves"), i, move)
+                print_labelled(screen, "moved", "%s from node %" JSON_INTEGER_FORMAT " to node %" JSON_INTEGER_FORMAT,
+                               format_size(a, json_number(move, "bytes")),
+                               json_integer_value(json_object_get(move, "from")),
+                               json_integer_value(json_object_get(move, "to")));
+        if (i > 0 && hot > 0)
+                print_labelled(screen, "in all", "%s for each that is in use now (%s)",
+                               format_share(a, share_of(applied, hot)), format_size(b, hot));
+        if (back > 0)
+                print_labelled(screen, "ping-pong", "%s, %s of it: moved the other way by another scheme before",
+                               format_size(a, back), format_share(b, share_of(back, applied)));
+}
+
 static void print_quota(const Screen *screen, json_t *context, json_t *runtime) {
         char limits[2 * FORMAT_MAX + 8], used[FORMAT_MAX], most[FORMAT_MAX], time[FORMAT_MAX], of[FORMAT_MAX],
                 window[FORMAT_MAX];
@@ -300,6 +321,7 @@ static int print_scheme(const Screen *screen, json_t *scheme) {
                        format_size(size, json_number(runtime, "matched_bytes")), matched, PLURAL(matched), passes,
                        passes == 1 ? "" : "es");
         print_done(screen, context, runtime);
+        print_moves(screen, runtime);
         print_back(screen, runtime);
         print_quota(screen, context, runtime);
         print_goals(screen, runtime);

@@ -354,6 +354,7 @@ Actor *actor_free(Actor *actor) {
         lazy_close(&actor->bitmap);
         lazy_close(&actor->split);
         places_deinit(&actor->places);
+        policy_cache_deinit(&actor->policies);
         free(actor->storage);
         free(actor->scratch);
         free(actor);

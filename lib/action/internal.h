@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 
 #include "action/actor.h"
+#include "action/policy.h"
 #include "action/reverse.h"
 #include "base/macro.h"
 #include "probe/layout.h"
@@ -143,6 +144,7 @@ typedef struct TargetRun {
         bool map_stale;
         bool mems_read;
         NodeSet mems; /* nodes that its cpuset allows */
+        const Bindings *bindings; /* of its mappings to nodes; of the cache */
         uint64_t swap_room; /* bytes that its cgroups allow; looked at until … */
         nsec_t room_until;
 } TargetRun;
@@ -210,6 +212,7 @@ struct Actor {
         Pace surveys[2]; /* without and with filters */
         Pace acts[_ACTION_MAX];
         Places places;
+        PolicyCache policies;
         Reverse reverse;
         unsigned search_failures; /* searches through all processes that were in vain, in a row */
         unsigned search_pause;    /* so many plans go without one */

@@ -167,7 +167,7 @@ static void parse_mems(const char *text, NodeSet *ret) {
 }
 
 /* The nodes of its cpuset. Where they cannot be learned, all are tried: the kernel says no in the end. */
-static void learn_mems(TargetRun *target) {
+static void learn_mems(Actor *actor, TargetRun *target) {
         _cleanup_(buffer_deinit) Buffer buffer = {};
         _cleanup_close_ int fd = -1;
 
@@ -175,6 +175,7 @@ static void learn_mems(TargetRun *target) {
                 return;
         target->mems_read = true;
         memset(&target->mems, 0xff, sizeof(target->mems));
+        target->bindings = policy_of(&actor->policies, &target->process, target->plan->address_space, actor->act->now);
         if (process_open_file(&target->process, "status", O_RDONLY, &fd) == 0 &&
             read_whole(fd, 65536, &buffer) == 0)
                 parse_mems(buffer.data, &target->mems);
@@ -204,7 +205,8 @@ static uint8_t judge(const Choice *c, size_t i) {
 
         if (i == places->tiers.n || places->tiers.nodes[i].total == 0)
                 return OUTCOME_NO_NODE;
-        if (!node_set_has(&c->target->mems, places->tiers.nodes[i].id))
+        if (!node_set_has(&c->target->mems, places->tiers.nodes[i].id) ||
+            !bindings_allow(c->target->bindings, c->actor->batch.piece->mapping.start, places->tiers.nodes[i].id))
                 return OUTCOME_POLICY;
         return places->room[i] < c->bytes ? OUTCOME_NO_ROOM : PAGE_SELECTED;
 }
@@ -307,7 +309,7 @@ void place_pages(Actor *actor, ItemRun *item) {
         bool ready = places_ready(actor);
         Batch *b = &actor->batch;
 
-        learn_mems(item->target);
+        learn_mems(actor, item->target);
         learn_nodes(actor, item->target);
 
         for (size_t i = 0, end; i < b->n; i = end) {

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -105,7 +106,8 @@ static char *map(const char *kind, size_t size, const char *path) {
 
         if (strcmp(kind, "file") == 0)
                 return map_file(size, path);
-        start = place(size, MAP_ANONYMOUS | (strcmp(kind, "shmem") == 0 ? MAP_SHARED : MAP_PRIVATE), -1);
+        start = place(size, MAP_ANONYMOUS | (strcmp(kind, "shmem") == 0 ? MAP_SHARED : MAP_PRIVATE) |
+                                    (strcmp(kind, "pool") == 0 ? MAP_HUGETLB : 0), -1);
         if (start && strcmp(kind, "huge") == 0 && madvise(start, size, MADV_HUGEPAGE) < 0)
                 return NULL;
         if (start && strcmp(kind, "empty") != 0)
@@ -147,6 +149,13 @@ static void burst(long n, size_t size) {
         }
 }
 
+/* To a NUMA node (MPOL_BIND), wherever the memory is now. */
+static long bind_to(char *start, size_t size, unsigned long node) {
+        const unsigned long nodes = 1UL << node;
+
+        return syscall(SYS_mbind, start, size, 2, &nodes, 8 * sizeof(nodes), 0);
+}
+
 static long reap(void) {
         long bad = 0;
         int status;
@@ -179,6 +188,8 @@ static bool obey(char *line, char **argv) {
                 printf("%d\n", mlock((char *) a, b));
         else if (strcmp(what, "advise") == 0)
                 printf("%d\n", madvise((char *) a, b, (int) c));
+        else if (strcmp(what, "bind") == 0)
+                printf("%ld\n", bind_to((char *) a, b, c));
         else if (strcmp(what, "unmap") == 0)
                 printf("%d\n", munmap((char *) a, b));
         else if (strcmp(what, "fork") == 0)

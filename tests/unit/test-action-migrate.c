@@ -4,7 +4,9 @@
 #include "test-action.h"
 
 #include <limits.h>
+#include <stdio.h>
 
+#include "action/policy.h"
 #include "base/rng.h"
 #include "fake/numa.h"
 
@@ -259,6 +261,55 @@ START_TEST(cpusets_are_asked_first) {
 }
 END_TEST
 
+START_TEST(policies_are_read) {
+        static const char text[] = "7f0000000000 default anon=4 N0=4 kernelpagesize_kB=4\n"
+                                   "7f0000001000 bind:1 anon=4 N0=4\n"
+                                   "7f0000002000 bind=static:0,2-3 file=/x\n"
+                                   "7f0000003000 prefer:1 anon=1\n"
+                                   "7f0000004000 interleave:0-1 anon=1\n"
+                                   "7f0000005000 bind:nonsense\n"
+                                   "nonsense bind:1\n"
+                                   "7f0000006000 bind:1";
+        _cleanup_(bindings_deinit) Bindings b = {};
+
+        ck_assert_int_eq(bindings_parse(text, &b), 0);
+        ck_assert_uint_eq(b.n, 3);
+        for (uint32_t node = 0; node < 5; node++) {
+                ck_assert(bindings_allow(&b, 0x7f0000000000, node));
+                ck_assert_int_eq(bindings_allow(&b, 0x7f0000001000, node), node == 1);
+                ck_assert_int_eq(bindings_allow(&b, 0x7f0000002000, node), node != 1 && node < 4);
+                ck_assert(bindings_allow(&b, 0x7f0000003000, node));
+                ck_assert(bindings_allow(&b, 0x7f0000004000, node));
+                ck_assert_int_eq(bindings_allow(&b, 0x7f0000006000, node), node == 1);
+        }
+        bindings_deinit(&b);
+        ck_assert_int_eq(bindings_parse("", &b), 0);
+        ck_assert_uint_eq(b.n, 0);
+}
+END_TEST
+
+START_TEST(bound_mappings_stay) {
+        const ItemResult *r;
+        char path[200], text[100];
+        FILE *file;
+
+        (void) snprintf(path, sizeof(path), "%s/proc/4321/numa_maps", fake.path);
+        (void) snprintf(text, sizeof(text), "%llx bind:0 anon=50\n", (unsigned long long) fake_addr(100));
+        file = fopen(path, "we");
+        ck_assert_ptr_nonnull(file);
+        (void) fputs(text, file);
+        ck_assert_int_eq(fclose(file), 0);
+
+        fake_vmas((FakeVma[]) { { .end = 100, .name = "" }, { .first = 100, .end = 200, .name = "" } }, 2);
+        fake_map_range(0, 200, 100);
+        r = run_one(ACTION_MIGRATE_COLD, 0, 200);
+        ck_assert_uint_eq(r->applied, 100 * PAGE);
+        expect(r, OUTCOME_POLICY, 100);
+        ck_assert_uint_eq(pages_on(1, 0, 100), 100);
+        fake_remove("proc/4321/numa_maps");
+}
+END_TEST
+
 START_TEST(shared_pages) {
         const ItemResult *r;
 
@@ -496,6 +547,8 @@ int main(void) {
         tcase_add_test(cases, a_node_that_goes);
         tcase_add_test(cases, a_node_that_never_was);
         tcase_add_test(cases, cpusets_are_asked_first);
+        tcase_add_test(cases, policies_are_read);
+        tcase_add_test(cases, bound_mappings_stay);
         tcase_add_test(cases, shared_pages);
         tcase_add_test(cases, weights_deal_by_address);
         tcase_add_test(cases, tiers_by_distance);

@@ -1218,7 +1218,8 @@ END_TEST
 /* The presets do nothing before somebody has looked at them: each begins as a dry run, or only counts. */
 START_TEST(presets_begin_harmless) {
         static const char *const names[] = { "proactive-reclaim.yaml", "lru-sort.yaml", "thp-by-access.yaml",
-                                             "idle-stat.yaml", "system-idle.yaml", "system-reclaim.yaml" };
+                                             "idle-stat.yaml", "system-idle.yaml", "system-reclaim.yaml",
+                                             "tiering-two.yaml", "tiering-three-cxl.yaml" };
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {
                 _cleanup_(config_freep) Config *config = load_shipped(names[i]);
