@@ -121,6 +121,8 @@ static int read_target(const json_t *object, TargetConfig *ret, char **ret_error
         int r = 0;
 
         *ret = (TargetConfig) { .node = TARGET_NO_NODE };
+        if (field_present(object, "node") || field_present(object, "ranges"))
+                return error_setf(ret_error, REQUEST_E_INVALID, "a node or ranges of memory need the ops paddr");
         if (field_present(object, "pid") && (pid <= 0 || pid > INT_MAX))
                 return error_setf(ret_error, REQUEST_E_INVALID, "no process has the pid %" PRId64, pid);
         ret->pid = (pid_t) pid;

@@ -4,6 +4,7 @@
 #include "base/macro.h"
 #include "base/pidref.h"
 #include "probe/cgroup.h"
+#include "probe/layout.h"
 #include "probe/maps.h"
 #include "probe/node.h"
 #include "probe/pressure.h"
@@ -30,6 +31,19 @@ static void fuzz_maps(const char *text, size_t size) {
         (void) hugetlb_devices_parse(text, size, &devices);
         if (maps_parse(text, size, &devices, &map) == 0)
                 check_map(map);
+}
+
+static void fuzz_layout(const char *text) {
+        _cleanup_(layout_deinit) Layout iomem = {}, zones = {};
+        const Layout *both[] = { &iomem, &zones };
+
+        (void) layout_parse_iomem(text, &iomem);
+        (void) layout_parse_zoneinfo(text, &zones);
+        for (size_t k = 0; k < ELEMENTSOF(both); k++)
+                for (size_t i = 0; i < both[k]->n; i++) {
+                        assert(both[k]->ranges[i].start < both[k]->ranges[i].end);
+                        assert(i == 0 || both[k]->ranges[i - 1].end <= both[k]->ranges[i].start);
+                }
 }
 
 static int on_smaps(const SmapsEntry *entry, void *userdata) {
@@ -104,6 +118,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         switch (data[0]) {
         case 'm':
                 fuzz_maps(text, size - 1);
+                break;
+        case 'l':
+                fuzz_layout(text);
                 break;
         case 's':
                 (void) smaps_parse(text, size - 1, on_smaps, NULL);

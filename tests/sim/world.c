@@ -69,6 +69,9 @@ static int world_check(Source *source, Space *space, Sample *samples, size_t n) 
                         samples[i].hits = samples[i].hits > 0 && rng_unit(&world->rng) >= world->miss;
                 if (world->untrackable > 0 && samples[i].addr >= world->untrackable)
                         samples[i].trials = samples[i].hits = 0;
+                samples[i].use = world->use ? world->use(world, samples[i].addr) : USE_PROGRAM;
+                if (samples[i].use != USE_PROGRAM)
+                        samples[i].trials = samples[i].hits = 0;
         }
         return r;
 }

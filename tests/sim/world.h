@@ -21,6 +21,7 @@ struct World {
 
         double miss; /* the probability that an access goes unseen, as those that hit the TLB do */
         uint64_t untrackable; /* no verdict about pages from this address on; 0: all have one */
+        PageUse (*use)(const World *world, uint64_t addr); /* as physical memory; NULL: all is of programs */
         /* whether an area of the pattern is mapped now; NULL: all are, always */
         bool (*is_mapped)(const World *world, size_t area);
 };

@@ -99,11 +99,20 @@ class Protocol(Case):
     self.assertTrue(3_500_000_000_000 < wait <= 3_600_000_000_000, wait)
     self.assert_error('SourceUnavailable', start, source='sin', targets=[{'pid': 1}])
     unusable = [s['name'] for s in call('GetCapabilities')['sources'] if not s['usable']]
+    # physical memory is watched by idle alone
+    self.assert_error('SourceUnavailable', start, ops='paddr', source='sim', targets=[])
+    if 'idle' in unusable:
+      self.assert_error('SourceUnavailable', start, ops='paddr', targets=[])
     for source in unusable:
       self.assertEqual(self.assert_error('SourceUnavailable', start, source=source, targets=[{'pid': 1}])['source'], source)
     for context in ({'sample_ns': -1}, {'sample_ns': 1}, {'sample_ns': 10 ** 18}, {'min_regions': 0},
                     {'min_regions': 20, 'max_regions': 10}, {'max_regions': 1 << 40}, {'max_region_bytes': 5},
                     {'sample_ns': 10 ** 9, 'aggregate_ns': 10 ** 8}, {'seed': -1}, {'policy': 'random'},
+                    {'ops': 'raddr'}, {'targets': [{'node': 0}]}, {'targets': [{'ranges': [{'start': 0, 'end': 4096}]}]},
+                    {'ops': 'paddr', 'targets': [{'pid': 1}]}, {'ops': 'paddr', 'targets': [{'node': -1}]},
+                    {'ops': 'paddr', 'targets': [{'node': 0, 'ranges': [{'start': 0, 'end': 4096}]}]},
+                    {'ops': 'paddr', 'targets': [{'ranges': [{'start': 4096, 'end': 4096}]}]},
+                    {'ops': 'paddr', 'targets': [{'ranges': [{'start': 8192, 'end': 16384}, {'start': 0, 'end': 4096}]}]},
                     {'goal': {'access_share': 2.0, 'aggregations': 3, 'sample_min_ns': 5000000, 'sample_max_ns': 10 ** 9}},
                     {'goal': {'access_share': 0.1, 'aggregations': 0, 'sample_min_ns': 5000000, 'sample_max_ns': 10 ** 9}}):
       with self.subTest(context=context):

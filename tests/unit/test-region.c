@@ -208,6 +208,73 @@ START_TEST(estimate) {
 }
 END_TEST
 
+/* What is no memory of programs counts as neither: of half a region that is free, half is hot. */
+START_TEST(estimate_apart) {
+        _cleanup_(snapshot_unrefp) Snapshot *snapshot = snapshot_new(1, 3);
+
+        snapshot->regions[0] = (SnapshotRegion) { .start = 0, .end = 100 * MIB, .samples = 20, .hits = 10 };
+        snapshot->regions[0].apart[USE_FREE] = 0.5;
+        snapshot->regions[1] = (SnapshotRegion) { .start = 100 * MIB, .end = 200 * MIB };
+        snapshot->regions[1].apart[USE_FREE] = 0.25;
+        snapshot->regions[1].apart[USE_KERNEL] = 0.75;
+        snapshot->regions[2] = (SnapshotRegion) { .start = 200 * MIB, .end = 300 * MIB, .untrackable = 5 };
+        snapshot->regions[2].apart[USE_HUGETLB] = 0.9;
+        snapshot_estimate(snapshot);
+
+        ck_assert_uint_eq(snapshot->working_set.bytes, 25 * MIB);
+        ck_assert_uint_eq(snapshot->working_set.touched, 50 * MIB);
+        ck_assert_uint_eq(snapshot->working_set.untrackable, 10 * MIB);
+        ck_assert_uint_eq(snapshot->working_set.total, 300 * MIB);
+        ck_assert_uint_eq(snapshot->working_set.apart[USE_FREE], 75 * MIB);
+        ck_assert_uint_eq(snapshot->working_set.apart[USE_KERNEL], 75 * MIB);
+        ck_assert_uint_eq(snapshot->working_set.apart[USE_HUGETLB], 90 * MIB);
+        ck_assert_uint_eq(snapshot->working_set.apart[USE_OFFLINE], 0);
+        ck_assert_uint_eq(working_set_trackable(&snapshot->working_set), 60 * MIB);
+        ck_assert_uint_gt(snapshot->working_set.error, 0);
+}
+END_TEST
+
+/* Shares are weighted by size, rates and ages by what there is to be seen. */
+START_TEST(absorb_apart) {
+        Region left = { .start = 0, .end = 3 * MIB, .rate = 1, .weight = 10, .since = 100 };
+        Region right = { .start = 3 * MIB, .end = 4 * MIB, .rate = 0, .weight = 10, .since = 200 };
+
+        left.apart_share[USE_FREE] = 2.0 / 3; /* 1 MiB is left */
+        region_absorb(&left, &right);
+        ck_assert_double_eq_tol(left.apart_share[USE_FREE], 0.5, 1e-9);
+        ck_assert_double_eq_tol(left.rate, 0.5, 1e-9);
+        ck_assert_uint_ge(left.since, 149);
+        ck_assert_uint_le(left.since, 151);
+}
+END_TEST
+
+START_TEST(apart_is_learned) {
+        Region region = { .start = 0, .end = MIB, .samples = 5 };
+
+        region.apart[USE_FREE] = 15;
+        region_learn_apart(&region);
+        ck_assert_double_eq_tol(region.apart_share[USE_FREE], 0.75, 1e-9);
+        ck_assert(!region_is_bare(&region));
+
+        /* it becomes the kernel's: soon that is what it is taken for */
+        for (unsigned i = 0; i < 30; i++) {
+                region_reset_window(&region);
+                ck_assert_uint_eq(region.apart[USE_FREE], 0);
+                region.apart[USE_KERNEL] = 20;
+                region_learn_apart(&region);
+        }
+        ck_assert_double_ge(region.apart_share[USE_KERNEL], 0.95);
+        region.apart_share[USE_KERNEL] = 1;
+        region.apart_share[USE_FREE] = 0;
+        ck_assert(region_is_bare(&region));
+
+        /* nothing learned, nothing changed */
+        region_reset_window(&region);
+        region_learn_apart(&region);
+        ck_assert_double_eq(region.apart_share[USE_KERNEL], 1);
+}
+END_TEST
+
 /* 10 TiB and beyond: no overflow anywhere. */
 START_TEST(estimate_large) {
         _cleanup_(snapshot_unrefp) Snapshot *snapshot = snapshot_new(1, 1);
@@ -238,6 +305,9 @@ int main(void) {
         tcase_add_test(tests, absorb_weights_by_size);
         tcase_add_test(tests, estimate);
         tcase_add_test(tests, estimate_large);
+        tcase_add_test(tests, estimate_apart);
+        tcase_add_test(tests, absorb_apart);
+        tcase_add_test(tests, apart_is_learned);
         suite_add_tcase(suite, tests);
 
         runner = srunner_create(suite);
