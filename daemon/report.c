@@ -269,6 +269,8 @@ static void report_runtime(Writer *w, const Engine *engine, const View *view) {
                 writer_uint(w, "samples_per_sec", monitor_attrs(monitor)->samples_per_sec);
         if (engine_cpu_share(engine) > 0)
                 writer_real(w, "cpu_share", engine_cpu_share(engine));
+        if (monitor_snapshot(monitor))
+                report_working_set(w, &monitor_snapshot(monitor)->working_set);
         writer_uint(w, "snapshots", counters->aggregations);
         writer_uint(w, "ticks", counters->ticks);
         writer_uint(w, "overruns", counters->overruns);

@@ -5,8 +5,11 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "complete.h"
 #include "message.h"
+#include "pager.h"
 #include "verbs.h"
+#include "watch.h"
 
 typedef struct VerbInfo {
         const char *name;
@@ -41,6 +44,13 @@ static const VerbInfo verbs[] = {
         { "status", VERB_STATUS, verb_status, "[OPTIONS]", "the daemon and its monitors",
           "  udamonctl status\n"
           "  udamonctl status --json | jq .runtime.monitors\n" },
+        { "monitors", VERB_MONITORS, verb_monitors, "[OPTIONS]", "all monitors, a row each",
+          "  udamonctl monitors --watch\n"
+          "  udamonctl monitors --json | jq '.monitors[] | {name, working_set}'\n" },
+        { "top", VERB_TOP, verb_top, "[OPTIONS]",
+          "a live picture of monitors, regions and schemes, with keys",
+          "  udamonctl top\n"
+          "  udamonctl top --interval 500ms\n" },
         { "regions", VERB_REGIONS, verb_regions, "[NAME | -i FILE] [OPTIONS]",
           "the latest snapshot: which memory is how hot, and for how long",
           "  udamonctl regions web --sort rate --top 20\n"
@@ -120,6 +130,14 @@ static void print_help(FILE *out) {
                      "A first try, without any set-up: udamonctl run -- COMMAND\n", out);
 }
 
+const char *ctl_verb_name(size_t i, Verb *ret_verb, const char **ret_purpose) {
+        if (i >= ELEMENTSOF(verbs))
+                return NULL;
+        *ret_verb = verbs[i].verb;
+        *ret_purpose = verbs[i].purpose;
+        return verbs[i].name;
+}
+
 static const VerbInfo *find_verb(const char *name) {
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 if (streq(verbs[i].name, name))
@@ -136,6 +154,22 @@ static int unknown_verb(const char *name) {
         if (near)
                 return fail(CTL_USAGE, "unknown verb '%s' (did you mean %s?)", name, near);
         return fail(CTL_USAGE, "unknown verb '%s'; 'udamonctl --help' lists them", name);
+}
+
+static int run_main(const VerbInfo *info, Arguments *args) {
+        bool paged = (args->verb & VERBS_PAGED) && !args->no_pager && !args->json && !args->follow && !args->watch;
+        int r;
+
+        if (args->watch)
+                return watch(info->main, args);
+        if (paged)
+                paged = pager_open(args);
+        r = info->main(args);
+        if (r < 0)
+                r = fail(CTL_REFUSED, "%s", error_text(r));
+        if (paged)
+                pager_close();
+        return r;
 }
 
 static int run_verb(const VerbInfo *info, int argc, char **argv) {
@@ -156,7 +190,7 @@ static int run_verb(const VerbInfo *info, int argc, char **argv) {
                         (void) puts("udamonctl " UDAMON_VERSION);
                 return 0;
         }
-        return info->main(&args);
+        return run_main(info, &args);
 }
 
 int ctl_main(int argc, char **argv) {
@@ -179,6 +213,8 @@ int ctl_main(int argc, char **argv) {
                 (void) puts("udamonctl " UDAMON_VERSION);
                 return 0;
         }
+        if (streq(argv[1], "complete"))
+                return complete(argc - 2, argv + 2);
         info = find_verb(argv[1]);
         if (!info)
                 return argv[1][0] == '-'

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/parse.h"
 #include "options.h"
+#include "watch.h"
 
 #define WIDTH_MIN 40
 #define WIDTH_MAX 1000
@@ -51,6 +52,13 @@ int set_time(void *field, const char *value, char **ret_error) {
         if (t == 0)
                 return error_setf(ret_error, -EINVAL, "the time must be more than 0");
         *(nsec_t *) field = t;
+        return 0;
+}
+
+int set_watch(void *field, const char *value, char **ret_error) {
+        if (value)
+                return set_time(field, value, ret_error);
+        *(nsec_t *) field = WATCH_INTERVAL;
         return 0;
 }
 
@@ -100,6 +108,23 @@ int set_width(void *field, const char *value, char **ret_error) {
         return 0;
 }
 
+static const char *const colors[] = { "auto", "always", "never", NULL };
+static const char *const sorts[] = { "address", "rate", "age", "size", "heat", NULL };
+static const char *const sources[] = { "auto", "idle", "softdirty", "referenced", "sim", NULL };
+static const char *const policies[] = { "directed", "classic", NULL };
+
+const char *const *option_choices(const char *value) {
+        static const struct {
+                const char *value;
+                const char *const *choices;
+        } all[] = { { "WHEN", colors }, { "KEY", sorts }, { "SOURCE", sources }, { "POLICY", policies } };
+
+        for (size_t i = 0; i < ELEMENTSOF(all); i++)
+                if (streq(all[i].value, value))
+                        return all[i].choices;
+        return NULL;
+}
+
 /* Index of the value among the names, or -EINVAL with all of them. */
 static int choose(const char *value, const char *const *names, size_t n, char **ret_error) {
         const char *near;
@@ -119,8 +144,7 @@ static int choose(const char *value, const char *const *names, size_t n, char **
 }
 
 int set_color(void *field, const char *value, char **ret_error) {
-        static const char *const names[] = { "auto", "always", "never" };
-        int r = choose(value, names, ELEMENTSOF(names), ret_error);
+        int r = choose(value, colors, ELEMENTSOF(colors) - 1, ret_error);
 
         if (r < 0)
                 return r;
@@ -129,8 +153,7 @@ int set_color(void *field, const char *value, char **ret_error) {
 }
 
 int set_sort(void *field, const char *value, char **ret_error) {
-        static const char *const names[] = { "address", "rate", "age", "size", "heat" };
-        int r = choose(value, names, ELEMENTSOF(names), ret_error);
+        int r = choose(value, sorts, ELEMENTSOF(sorts) - 1, ret_error);
 
         if (r < 0)
                 return r;
@@ -139,22 +162,20 @@ int set_sort(void *field, const char *value, char **ret_error) {
 }
 
 int set_source(void *field, const char *value, char **ret_error) {
-        static const char *const names[] = { "auto", "idle", "softdirty", "referenced", "sim" };
-        int r = choose(value, names, ELEMENTSOF(names), ret_error);
+        int r = choose(value, sources, ELEMENTSOF(sources) - 1, ret_error);
 
         if (r < 0)
                 return r;
-        *(const char **) field = names[r];
+        *(const char **) field = sources[r];
         return 0;
 }
 
 int set_policy(void *field, const char *value, char **ret_error) {
-        static const char *const names[] = { "directed", "classic" };
-        int r = choose(value, names, ELEMENTSOF(names), ret_error);
+        int r = choose(value, policies, ELEMENTSOF(policies) - 1, ret_error);
 
         if (r < 0)
                 return r;
-        *(const char **) field = names[r];
+        *(const char **) field = policies[r];
         return 0;
 }
 

@@ -3,9 +3,14 @@
  * text and a place for the reason. 0, -EINVAL or -ENOMEM. */
 #pragma once
 
+/* All that a value of this name (as the help has it) can be, up to NULL; or NULL: it can be much. */
+const char *const *option_choices(const char *value);
+
 int set_flag(void *field, const char *value, char **ret_error);
 int set_string(void *field, const char *value, char **ret_error);
 int set_scheme_file(void *field, const char *value, char **ret_error); /* once only */
+/* NULL: the usual interval. */
+int set_watch(void *field, const char *value, char **ret_error);
 int set_time(void *field, const char *value, char **ret_error);
 int set_cpu_limit(void *field, const char *value, char **ret_error);
 int set_size(void *field, const char *value, char **ret_error);

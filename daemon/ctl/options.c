@@ -3,6 +3,7 @@
  * abbreviations, and keeps its help elsewhere. */
 #include "options.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -15,7 +16,7 @@ typedef int (*OptionSet)(void *field, const char *value, char **ret_error);
 typedef struct Option {
         const char *name;
         char letter;
-        const char *value; /* its name in the help; NULL: takes none */
+        const char *value; /* its name in the help; NULL: takes none; in brackets: need not have one */
         int verbs;
         OptionSet set;
         size_t offset;
@@ -137,14 +138,21 @@ static const Option options[] = {
           "draw the live picture even where the command writes to the terminal" },
         { "interval", 0, "TIME", VERB_RUN, set_time, FIELD(redraw),
           "least time between two live pictures (default: each snapshot)" },
+        { "interval", 0, "TIME", VERB_TOP, set_time, FIELD(redraw),
+          "time between two pictures (default 2s)" },
         { "private", 0, NULL, VERB_CHECK, set_flag, FIELD(private),
           "ask a daemon started for this call, not the running one" },
+
+        { "watch", 'w', "[TIME]", VERBS_WATCHED, set_watch, FIELD(watch),
+          "again and again, every TIME (default 2s), until interrupted" },
+        { "no-pager", 0, NULL, VERBS_PAGED, set_flag, FIELD(no_pager),
+          "never through a pager ($SYSTEMD_PAGER, $PAGER, less)" },
 
         /* common */
         { "socket", 0, "PATH", VERBS_ALL & ~(VERB_RUN | VERB_SIMULATE), set_string,
           FIELD(socket),
           "the daemon's socket (else $UDAMON_SOCKET, else the system's)" },
-        { "json", 'j', NULL, VERBS_ALL, set_flag, FIELD(json),
+        { "json", 'j', NULL, VERBS_ALL & ~VERB_TOP, set_flag, FIELD(json),
           "one JSON document on standard output" },
         { "width", 0, "N", VERBS_FRAMES | VERB_RUN | VERB_SCHEMES | VERB_RELOAD | VERB_SIMULATE | VERB_EVENTS |
                   VERB_NODES,
@@ -234,6 +242,11 @@ static int apply(const Option *option, Arguments *args, const char *value) {
         return 0;
 }
 
+/* A value that need not be there is taken from the next word only if that begins with a digit, as a time does. */
+static bool is_optional(const Option *option) {
+        return option->value[0] == '[';
+}
+
 /* "--name", "--name=VALUE" or "--name VALUE". */
 static int parse_long(Arguments *args, char **argv, int argc, int *i) {
         const char *word = argv[*i], *equals = strchr(word, '=');
@@ -248,6 +261,8 @@ static int parse_long(Arguments *args, char **argv, int argc, int *i) {
                 return apply(option, args, NULL);
         if (equals)
                 return apply(option, args, equals + 1);
+        if (is_optional(option) && !(*i + 1 < argc && isdigit((unsigned char) *argv[*i + 1])))
+                return apply(option, args, NULL);
         if (*i + 1 >= argc)
                 return fail(CTL_USAGE, "--%s needs a value: %s", option->name, option->value);
         return apply(option, args, argv[++*i]);
@@ -266,13 +281,16 @@ static int parse_letter(Arguments *args, char **argv, int argc, int *i) {
                                : apply(option, args, NULL);
         if (word[2])
                 return apply(option, args, word + 2);
+        if (is_optional(option) && !(*i + 1 < argc && isdigit((unsigned char) *argv[*i + 1])))
+                return apply(option, args, NULL);
         if (*i + 1 >= argc)
                 return fail(CTL_USAGE, "-%c needs a value: %s", option->letter, option->value);
         return apply(option, args, argv[++*i]);
 }
 
-#define VERBS_NO_OPERAND \
-        (VERB_CHECK | VERB_STATUS | VERB_START | VERB_RELOAD | VERB_SIMULATE | VERB_METRICS | VERB_NODES)
+#define VERBS_NO_OPERAND                                                                                       \
+        (VERB_TOP | VERB_MONITORS | VERB_CHECK | VERB_STATUS | VERB_START | VERB_RELOAD | VERB_SIMULATE |       \
+         VERB_METRICS | VERB_NODES)
 
 static int parse_operand(Arguments *args, char **argv, int i) {
         /* `run` takes the rest of the line, so that "run cmd --its-option" means what it says */
@@ -349,6 +367,8 @@ static int check_combinations(const Arguments *args) {
         if (args->follow && args->json && args->verb != VERB_EVENTS)
                 return fail(CTL_USAGE,
                             "--follow never ends, so there is no JSON document; use 'record'");
+        if (args->input && args->watch)
+                return fail(CTL_USAGE, "--watch shows a running monitor; a recording does not change");
         if (args->has_snapshot && !args->input)
                 return fail(CTL_USAGE, "--snapshot chooses from a recording: give -i FILE too");
         if (m->pattern && m->source && !streq(m->source, "sim"))
@@ -390,6 +410,15 @@ int options_parse(Arguments *args, int argc, char **argv) {
                         break;
         }
         return check_combinations(args);
+}
+
+size_t options_next(size_t i, Verb verb, OptionInfo *ret) {
+        for (; i < ELEMENTSOF(options); i++)
+                if (options[i].verbs & verb) {
+                        *ret = (OptionInfo) { options[i].name, options[i].letter, options[i].value, options[i].help };
+                        return i + 1;
+                }
+        return 0;
 }
 
 void options_help(FILE *out, Verb verb) {

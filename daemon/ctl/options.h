@@ -30,11 +30,16 @@ typedef enum Verb {
         VERB_METRICS = 1 << 15,
         VERB_EVENTS = 1 << 16,
         VERB_NODES = 1 << 17,
+        VERB_MONITORS = 1 << 18,
+        VERB_TOP = 1 << 19,
 } Verb;
 
-#define VERBS_ALL ((1 << 18) - 1)
+#define VERBS_ALL ((1 << 20) - 1)
 #define VERBS_MONITOR (VERB_RUN | VERB_START)
 #define VERBS_FRAMES (VERB_REGIONS | VERB_HEATMAP | VERB_WSS | VERB_IDLE)
+#define VERBS_WATCHED (VERB_STATUS | VERB_MONITORS | VERB_NODES | VERB_REGIONS | VERB_SCHEMES | VERB_WSS | VERB_IDLE)
+/* Long output of these goes through a pager. */
+#define VERBS_PAGED (VERBS_WATCHED | VERB_HEATMAP | VERB_CHECK | VERB_EVENTS | VERB_CONFIG | VERB_SIMULATE)
 /* Their operands are words: "scheme dry-run web/cold off". */
 #define VERBS_WORDS (VERB_SCHEME | VERB_CONFIG)
 
@@ -109,6 +114,8 @@ typedef struct Arguments {
         uint64_t width; /* columns; 0: as wide as the terminal */
         bool help;
         bool version;
+        bool no_pager;
+        nsec_t watch; /* interval; 0: once */
 
         MonitorOptions monitor;
 
@@ -152,6 +159,17 @@ typedef struct Arguments {
 
 /* Parses argv[0..] (options and operands after the verb). 0, or CTL_USAGE (told). */
 int options_parse(Arguments *args, int argc, char **argv);
+
+/* One option of a verb. */
+typedef struct OptionInfo {
+        const char *name;
+        char letter;       /* 0: none */
+        const char *value; /* its name in the help; NULL: takes none; in brackets: need not have one */
+        const char *help;
+} OptionInfo;
+
+/* The first option of the verb from index i on. What to go on with; 0: there is none any more. */
+size_t options_next(size_t i, Verb verb, OptionInfo *ret);
 
 /* What one verb's options are, for --help. */
 void options_help(FILE *out, Verb verb);

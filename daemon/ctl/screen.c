@@ -72,6 +72,10 @@ unsigned heat_level(double rate) {
  * readable for the colour-blind too. */
 static const uint8_t ramp[10] = { 234, 17, 54, 90, 126, 161, 197, 203, 209, 220 };
 
+unsigned screen_heat_color(unsigned level) {
+        return ramp[level];
+}
+
 void screen_heat(const Screen *screen, double cell) {
         unsigned level = heat_level(cell);
 

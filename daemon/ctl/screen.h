@@ -34,6 +34,9 @@ unsigned heat_level(double rate);
 void screen_heat(const Screen *screen, double cell);
 void screen_heat_end(const Screen *screen);
 
+/* Its colour, of 256. */
+unsigned screen_heat_color(unsigned level);
+
 /* The line that explains the characters. */
 void screen_heat_legend(const Screen *screen, const char *note);
 

@@ -10,10 +10,14 @@
 #include "feed.h"
 #include "monitor-request.h"
 #include "message.h"
+#include "pager.h"
 #include "system-idle.h"
 #include "view.h"
 
 int verb_finish(int r) {
+        /* whoever leaves the pager early has seen enough */
+        if (pager_is_open())
+                return r;
         if (r == 0 && (fflush(stdout) == EOF || ferror(stdout)))
                 return fail(CTL_REFUSED, "cannot write to standard output");
         return r;
@@ -94,6 +98,22 @@ static int show(const Arguments *args, const char *method, int (*view)(const Scr
         if (r != 0)
                 return r;
         return args->json ? print_json(TAKE_PTR(reply)) : verb_finish(view(&screen, reply));
+}
+
+int verb_monitors(const Arguments *args) {
+        _cleanup_(connection_close) Connection connection = CONNECTION_NONE;
+        _cleanup_json_ json_t *reply = NULL;
+        Screen screen = screen_for(stdout, args);
+        int r;
+
+        r = connection_open(&connection, args->socket);
+        if (r == 0)
+                r = connection_call(&connection, "GetStatus", json_object(), &reply);
+        if (r != 0)
+                return r;
+        if (!json_is_array(json_object_get(json_object_get(reply, "runtime"), "monitors")))
+                return fail(CTL_REFUSED, "the daemon's reply is malformed: no runtime.monitors");
+        return args->json ? print_json(view_monitors_json(reply)) : verb_finish(view_monitors(&screen, reply));
 }
 
 int verb_status(const Arguments *args) {

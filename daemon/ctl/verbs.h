@@ -20,6 +20,8 @@ int verb_scheme(const Arguments *args);
 int verb_config(const Arguments *args);
 int verb_reload(const Arguments *args);
 int verb_simulate(const Arguments *args);
+int verb_monitors(const Arguments *args);
+int verb_top(const Arguments *args);
 int verb_events(const Arguments *args);
 int verb_metrics(const Arguments *args);
 int verb_nodes(const Arguments *args);

@@ -54,6 +54,13 @@ json_t *view_idle_system_json(const Frame *frame, nsec_t observed);
 
 int view_nodes(const Screen *screen, json_t *reply);
 int view_status(const Screen *screen, json_t *status);
+
+/* All monitors, a row each. */
+int view_monitors(const Screen *screen, json_t *status);
+json_t *view_monitors_json(json_t *status);
+/* Of all targets of the interface's Monitor; FRAME_UNKNOWN where that of one is not known. */
+uint64_t monitor_resident(json_t *monitor);
+
 int view_check(const Screen *screen, json_t *capabilities, bool private);
 
 /* The replies of GetSchemes, GetSchemeLog and SetScheme. */

@@ -13,6 +13,7 @@ sys.path.append('/usr/lib/python3/dist-packages')  # where Debian's packages are
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics  # noqa: E402
 from prometheus_client.parser import text_string_to_metric_families as older_text  # noqa: E402
 
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../..')
 SCHEMES = '''schemes:
   - name: cold
     action: pageout
@@ -146,7 +147,8 @@ class Metrics(Case):
 
   def test_a_snapshot_of_several_parts(self):
     with self.server.connect() as link:
-      link.start('large', **{**SIM, 'min_regions': 5000, 'max_regions': 10000})
+      link.start('large', **{**SIM, 'sample_ns': 200_000_000, 'aggregate_ns': 400_000_000, 'min_regions': 5000,
+                             'max_regions': 10000})
       wait_for(lambda: link.monitor('large')['runtime']['snapshots'] >= 2, 'snapshots')
     families = strict(self.metrics())
     self.assertGreater(self.value(families, 'monitor_regions', monitor='large'), 4000)
@@ -209,6 +211,27 @@ class Metrics(Case):
     thread.join()
     for text in set(read_so_far):
       strict(text)
+
+  def test_dashboard(self):
+    """It asks for nothing that is not exported; and what is exported is in the table that it is compared with."""
+    table = re.findall(r'(GAUGE|COUNTER)\(\s*"([a-z_]+)"', read(f'{TOP}/daemon/ctl/metrics-print.c'))
+    names = {f'udamon_{name}' + ('_total' if kind == 'COUNTER' else '') for kind, name in table}
+    self.start(schemes=SCHEMES)
+    families = strict(self.metrics())
+    exported = {name + ('_total' if family['type'] == 'counter' else '') for name, family in families.items()}
+    self.assertEqual(exported - names, set())
+    self.assertGreater(len(exported), len(names) * 0.8)
+    dashboard = json.loads(read(f'{TOP}/contrib/grafana/udamon.json'))
+    queries = [target['expr'] for panel in dashboard['panels'] for target in panel.get('targets', [])]
+    queries += [variable['definition'] for variable in dashboard['templating']['list'] if 'definition' in variable]
+    asked = {name for query in queries for name in re.findall(r'udamon_[a-z_]+', query)}
+    self.assertGreater(len(asked), 25)
+    self.assertEqual(asked - names, set())
+    # labels, too
+    labels = {label for family in families.values() for got, _ in family['samples'] for label in got} | {'outcome', 'instance'}
+    for query in queries:
+      for word in re.findall(r'(\w+)=~?"', query) + re.findall(r'by \(([\w, ]+)\)', query):
+        self.assertLessEqual(set(re.split(', ', word)), labels, query)
 
   @needs_root
   def test_not_permitted(self):
