@@ -171,7 +171,7 @@ class Client(Case):
   def on_terminal(self, *arguments, environment):
     ours, theirs = os.openpty()
     process = subprocess.Popen([harness.udamonctl, *arguments, '--socket', self.server.socket], stdout=theirs,
-                               env={**os.environ, 'TERM': 'xterm-256color', **environment})
+                               env={**os.environ, 'TERM': 'xterm-256color', 'SYSTEMD_PAGER': '', **environment})
     os.close(theirs)
     text = b''
     try:
