@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 
-#define LATENESS_MAX 1024 /* steps */
+#define LATENESS_MAX 256 /* steps */
 
 typedef struct Lateness {
         nsec_t late[LATENESS_MAX];

@@ -11,6 +11,7 @@
 #include "probe/process.h"
 #include "probe/smaps.h"
 #include "probe/system.h"
+#include "probe/tiers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -52,6 +53,18 @@ static int on_smaps(const SmapsEntry *entry, void *userdata) {
         return 0;
 }
 
+static void fuzz_cgroups(const char *text) {
+        _cleanup_free_ char *path = NULL;
+        PidList pids = {};
+
+        if (proc_cgroup_parse(text, &path) == 0)
+                assert(path && *path == '/');
+        (void) cgroup_procs_parse(text, &pids);
+        for (size_t i = 0; i < pids.n; i++)
+                assert(pids.pids[i] > 0);
+        pid_list_deinit(&pids);
+}
+
 static void fuzz_small(const char *text, unsigned which) {
         ProcStat stat;
         SpaceSize space;
@@ -63,6 +76,7 @@ static void fuzz_small(const char *text, unsigned which) {
         ThpMode thp;
         NodeSet nodes;
         uint64_t number;
+        uint32_t distances[8];
 
         switch (which % 10) {
         case 0:
@@ -77,6 +91,7 @@ static void fuzz_small(const char *text, unsigned which) {
                 break;
         case 3:
                 (void) vmstat_parse(text, &vmstat);
+                fuzz_cgroups(text);
                 break;
         case 4:
                 (void) pressure_parse(text, &pressure);
@@ -89,6 +104,7 @@ static void fuzz_small(const char *text, unsigned which) {
                 break;
         case 6:
                 (void) thp_mode_parse(text, &thp);
+                (void) distances_parse(text, distances, ELEMENTSOF(distances));
                 break;
         case 7:
                 (void) node_set_parse(text, &nodes);
