@@ -385,6 +385,12 @@ int recording_append(Recording *recording, const Frame *frame) {
         assert(recording->writing);
         if (recording->failed)
                 return CTL_REFUSED;
+        if (frame_apart(&frame->point.working_set) > 0) {
+                /* read again, free memory would look idle */
+                recording->failed = true;
+                return fail(CTL_REFUSED, "monitors of physical memory cannot be recorded: recordings have no place for "
+                                         "what is free or the kernel's");
+        }
 
         r = append_all(recording, frame);
         if (r != 0) {

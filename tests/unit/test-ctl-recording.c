@@ -100,6 +100,19 @@ START_TEST(private_one) {
 }
 END_TEST
 
+/* What a recording cannot hold it does not falsify. */
+START_TEST(physical_memory) {
+        _cleanup_(recording_closep) Recording *recording = NULL;
+        _cleanup_(frame_freep) Frame *frame = frame_number(1);
+
+        ck_assert_int_eq(recording_create(NULL, false, &recording), 0);
+        frame->point.working_set.free = 4096;
+        ck_assert_int_eq(recording_append(recording, frame), CTL_REFUSED);
+        ck_assert(recording_failed(recording));
+        ck_assert_uint_eq(recording_count(recording), 0);
+}
+END_TEST
+
 START_TEST(overwriting) {
         _cleanup_(scratch_deinit) Scratch scratch;
         _cleanup_(recording_closep) Recording *recording = NULL;
@@ -342,6 +355,7 @@ int main(void) {
         tcase_add_test(tcase, round_trip);
         tcase_add_test(tcase, private_one);
         tcase_add_test(tcase, overwriting);
+        tcase_add_test(tcase, physical_memory);
         tcase_add_test(tcase, killed_writer);
         tcase_add_test(tcase, reader_beside_writer);
         tcase_add_test(tcase, full_disk);
