@@ -13,6 +13,7 @@
 typedef struct Columns {
         size_t address; /* hexadecimal digits of one */
         bool pid;
+        bool physical; /* targets have no pids, but names of ours: nodes */
         bool wide;
         size_t bar;
         size_t mapping;
@@ -27,7 +28,9 @@ static size_t hex_digits(uint64_t value) {
 }
 
 static Columns choose_columns(const Screen *screen, const Frame *frame) {
-        Columns c = { .address = 8, .pid = frame->n_targets > 1, .wide = screen->width >= WIDE };
+        Columns c = { .address = 8, .pid = frame->n_targets > 1,
+                      .physical = frame_apart(&frame->point.working_set) > 0,
+                      .wide = screen->width >= WIDE };
         size_t used;
 
         for (size_t i = 0; i < frame->n_regions; i++)
@@ -46,7 +49,7 @@ static void print_head(const Screen *screen, const Columns *c, bool brief) {
                              "checks, ? none); AGE: for how long the region has kept its rate\n",
                              screen->out);
         if (c->pid)
-                (void) fprintf(screen->out, "%7s ", "PID");
+                (void) fprintf(screen->out, "%7s ", c->physical ? "TARGET" : "PID");
         (void) fprintf(screen->out, "%-*s %8s %6s %4s ", (int) (2 * c->address + 1), "ADDRESSES",
                        "SIZE", "RATE", "+-");
         if (c->wide)
@@ -68,7 +71,9 @@ static int print_row(const Screen *screen, const Columns *c, const Frame *frame,
                                 fmax(frame_region_error(region) * 100, 1));
         (void) snprintf(seen, sizeof(seen), "%" PRIu64 "/%" PRIu64, region->hits, region->samples);
 
-        if (c->pid)
+        if (c->pid && c->physical)
+                (void) fprintf(screen->out, "%7.7s ", frame->targets[region->target].command);
+        else if (c->pid)
                 (void) fprintf(screen->out, "%7" PRIi64 " ", frame->targets[region->target].pid);
         (void) fprintf(screen->out, "%0*" PRIx64 "-%0*" PRIx64 " %8s %6s %4s ", (int) c->address,
                        region->start, (int) c->address, region->end,
