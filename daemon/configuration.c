@@ -72,6 +72,7 @@ ControlLimits configuration_limits(const Settings *settings) {
         limits.connections_per_uid = settings->connections_per_user;
         limits.streams_per_uid = settings->streams_per_user;
         limits.output_bytes = settings->output;
+        limits.output_bytes_per_uid = MAX(limits.output_bytes_per_uid, limits.output_bytes);
         limits.unfinished = settings->unfinished;
         limits.unread = settings->unread;
         return limits;
