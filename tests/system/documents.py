@@ -3,6 +3,7 @@
 """Manual pages, help and README against the programs: every option, verb, method and event is described, nothing else is,
 and every example works."""
 import glob
+import json
 import os
 import re
 import shlex
@@ -97,6 +98,39 @@ class Documents(Case):
     kinds = set(re.findall(r'\] = \{ "(\w+)", LOG_', read(f'{TOP}/daemon/event.c')))
     section = page('udamond.8').split('.Sh EVENTS')[1].split('.Sh ')[0]
     self.assertEqual({kind for item in re.findall(r'(?m)^\.It Li (.*)$', section) for kind in re.findall(r'\w+', item)}, kinds)
+
+  def keys_of(self, value):
+    """All keys, but those of what the interface defines: there it is documented."""
+    if isinstance(value, list):
+      return set().union(*map(self.keys_of, value))
+    if not isinstance(value, dict):
+      return set()
+    own = {'schemes', 'acts', 'scheme', 'labels', 'context', 'runtime', 'monitor'}
+    return set(value).union(*(self.keys_of(inner) for key, inner in value.items() if key not in own))
+
+  def test_shapes_of_json(self):
+    """What --json prints has the keys that udamonctl(1) lists, and no others."""
+    server = self.daemon('--config', write(self.path('c.yaml'), 'monitors: [{name: other, source: sim}]\n'))
+    with server.connect() as link:
+      link.start('web', schemes=SCHEMES, **SIM)
+      self.snapshot(link, 'web', lambda s: s['sequence'] >= 5)
+    section = page('udamonctl.1').split('.Sh JSON')[1].split('.Sh ')[0]
+    paragraphs = {verb: set(re.findall(r'\w+', text)) for verbs, text in re.findall(r'(?ms)^\.It Cm ([^\n]*)\n(.*?)(?=^\.It|^\.El)', section)
+                  for verb in re.findall(r'\w+', verbs)}
+    paragraphs['idle'] |= paragraphs['regions']
+    paragraphs['wss'] |= paragraphs['monitors'] | paragraphs['regions']
+    paragraphs['monitors'] |= paragraphs['regions']
+    recording = self.path('r.db')
+    self.assertEqual(self.ctl(server, 'record', 'web', '-o', recording, '--duration', '300ms').returncode, 0)
+    for arguments in (['regions', 'web'], ['heatmap', '-i', recording], ['wss', 'web'], ['idle', 'web'], ['monitors'], ['events'],
+                      ['metrics'], ['schemes'], ['schemes', '--log'], ['config', 'show'], ['reload'],
+                      ['record', 'web', '-o', self.path('r2.db'), '--duration', '300ms'], ['stop', 'web']):
+      with self.subTest(arguments=arguments):
+        result = self.ctl(server, *arguments, '--json')
+        self.assertEqual((result.returncode, result.stderr if arguments[0] != 'record' else ''), (0, ''))
+        keys = self.keys_of(json.loads(result.stdout))
+        self.assertTrue(keys)
+        self.assertEqual(keys - paragraphs[arguments[0]], set(), 'not in the manual page')
 
   def parses(self, command):
     """Whether the programs take the command line: asked with --help, so that nothing is done."""
