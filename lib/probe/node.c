@@ -8,7 +8,6 @@
 
 #include "base/macro.h"
 #include "probe/scan.h"
-#include "probe/system.h"
 
 #define FILE_MAX ((size_t) 65536)
 
@@ -62,16 +61,4 @@ int node_memory_read(const RootFds *roots, uint32_t node, NodeMemory *ret) {
         (void) snprintf(path, sizeof(path), "devices/system/node/node%" PRIu32 "/meminfo", node);
         r = read_whole_at(roots->sys, path, FILE_MAX, &buffer);
         return r < 0 ? r : node_memory_parse(buffer.data, node, ret);
-}
-
-int node_is_online(const RootFds *roots, uint32_t node, bool *ret) {
-        NodeSet set;
-        int r;
-
-        r = nodes_online_read(roots, &set);
-        if (r < 0)
-                return r;
-
-        *ret = node_set_has(&set, node);
-        return 0;
 }

@@ -19,6 +19,3 @@ int node_memory_parse(const char *text, uint32_t node, NodeMemory *ret);
 
 /* -ENOENT: there is no such node. */
 int node_memory_read(const RootFds *roots, uint32_t node, NodeMemory *ret);
-
-/* Whether the kernel says that the node is online. Kernels without NUMA have no node at all: -ENOENT. */
-int node_is_online(const RootFds *roots, uint32_t node, bool *ret);

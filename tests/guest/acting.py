@@ -90,6 +90,21 @@ def swap(size):
   subprocess.run(['swapon', '/dev/zram0'], check=True)
 
 
+def node_bytes(pid, area):
+  """Bytes of what is present of a process within an area, by NUMA node, as the kernel says."""
+  found = {}
+  for line in read(f'/proc/{pid}/numa_maps').splitlines():
+    words = line.split()
+    if not area[0] <= int(words[0], 16) < area[0] + area[1]:
+      continue
+    unit = next((int(word.partition('=')[2]) * KIB for word in words if word.startswith('kernelpagesize_kB=')), PAGE)
+    for word in words:
+      name, _, value = word.partition('=')
+      if name[:1] == 'N' and name[1:].isdigit():
+        found[int(name[1:])] = found.get(int(name[1:]), 0) + int(value) * unit
+  return found
+
+
 class Puppet:
   """A process that does as it is told."""
 
@@ -180,18 +195,7 @@ class Puppet:
     return found
 
   def nodes(self, area):
-    """Bytes of what is present, by NUMA node, as the kernel says."""
-    found = {}
-    for line in read(f'/proc/{self.pid}/numa_maps').splitlines():
-      words = line.split()
-      if not area[0] <= int(words[0], 16) < area[0] + area[1]:
-        continue
-      unit = next((int(word.partition('=')[2]) * KIB for word in words if word.startswith('kernelpagesize_kB=')), PAGE)
-      for word in words:
-        name, _, value = word.partition('=')
-        if name[:1] == 'N' and name[1:].isdigit():
-          found[int(name[1:])] = found.get(int(name[1:]), 0) + int(value) * unit
-    return found
+    return node_bytes(self.pid, area)
 
   def active(self, area):
     """The share of the pages that are on an active list."""

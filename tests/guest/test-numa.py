@@ -5,6 +5,8 @@ outside. Wants huge pages set aside, and memory that can go offline.
 """
 import glob
 import os
+import socket
+import subprocess
 import time
 
 import acting
@@ -267,6 +269,72 @@ def a_hot_half_flips_with_balancing(server):
     write('/proc/sys/kernel/numa_balancing', '0')
 
 
+# ---- A real application ----
+
+class Redis:
+  """A redis-server of its own, and its keys. Debian has the server under this name, too, in a package that starts nothing."""
+  BINARY, SOCKET, KEYS, HOT, SIZE = '/usr/bin/redis-check-rdb', '/tmp/redis.socket', 32000, 3200, 2000
+
+  def __enter__(self):
+    if not os.path.exists(self.BINARY):
+      raise acting.Skip('no redis-tools installed')
+    self.process = subprocess.Popen(['redis-server', '--port', '0', '--unixsocket', self.SOCKET, '--save', '', '--appendonly', 'no'],
+                                    executable=self.BINARY, stdout=subprocess.DEVNULL, cwd='/tmp')
+    wait_until(lambda: os.path.exists(self.SOCKET), 20, 'a socket of redis')
+    self.peer = socket.socket(socket.AF_UNIX)
+    self.peer.connect(self.SOCKET)
+    self.answers = self.peer.makefile('rb')
+    return self
+
+  def __exit__(self, *_):
+    self.peer.close()
+    self.process.kill()
+    self.process.wait()
+
+  def send(self, *words):
+    self.peer.sendall(b'*%d\r\n' % len(words) + b''.join(b'$%d\r\n%s\r\n' % (len(w), w) for w in words))
+
+  def value(self, key):
+    return (b'%d:' % key).ljust(self.SIZE, b'%d' % (key % 10))
+
+  def fill(self):
+    for first in range(0, self.KEYS, 100):
+      for key in range(first, first + 100):
+        self.send(b'SET', b'%d' % key, self.value(key))
+      for _ in range(100):
+        same(self.answers.readline(), b'+OK\r\n', 'answer to SET')
+
+  def get(self, keys):
+    """Reads them all, and what they are must be right."""
+    for key in keys:
+      self.send(b'GET', b'%d' % key)
+      same(self.answers.readline(), b'$%d\r\n' % self.SIZE, 'answer to GET')
+      same(self.answers.read(self.SIZE + 2), self.value(key) + b'\r\n', f'value of key {key}')
+
+
+def redis_with_skewed_keys(server):
+  """redis: keys that are not asked for leave the fast node; those that are asked for come back to it; all values stay right"""
+  with Redis() as r:
+    r.fill()
+    total = r.KEYS * r.SIZE
+    schemes = [scheme('migrate_hot', (), 'up', to='fast', apply_interval='auto', access_pattern={'access_rate': ['20%', 'max']}),
+               scheme('migrate_cold', (), 'down', to=[1], apply_interval='auto', access_pattern={'access_rate': ['0%', '0%'], 'age': ['2s', 'max']})]
+    with Monitor(server, [r.process], *schemes, intervals='20ms,400ms,2s') as m:
+      nodes = lambda: acting.node_bytes(r.process.pid, (0, 1 << 47))
+
+      def skewed(keys, ready):
+        r.get(keys)
+        return ready()
+
+      wait_until(lambda: skewed(range(r.HOT), lambda: nodes().get(1, 0) >= 0.7 * total), 90, lambda: (nodes(), brief(m.runtime('down'))))
+      before = m.runtime('up')['applied_bytes']
+      # keys that were not asked for until now
+      wait_until(lambda: skewed(range(r.KEYS - r.HOT, r.KEYS), lambda: m.runtime('up')['applied_bytes'] - before >= 0.6 * r.HOT * r.SIZE), 90,
+                 lambda: (nodes(), brief(m.runtime('up'))))
+      want(nodes().get(1, 0) >= 0.6 * total, f'the rest did not stay: {nodes()}')
+    r.get(range(0, r.KEYS, 7))
+
+
 def goals_of_nodes(server):
   """node_mem_free_bp: memory leaves a node until so much of it is free, and no more"""
   with Puppet() as p:
@@ -306,7 +374,7 @@ def metrics_of_goals(server):
 
 CHECKS = [migrate_cold_moves, huge_pages_move_whole, locked_and_pool, shared_memory_moves, weights, tiers, nodes_shows_where,
           no_such_node, cpusets_hold, bindings_hold, a_node_fills_up, goals_of_nodes, metrics_of_goals, a_hot_half_flips,
-          a_hot_half_flips_with_balancing, a_node_goes]
+          a_hot_half_flips_with_balancing, redis_with_skewed_keys, a_node_goes]
 
 if __name__ == '__main__':
   acting.main(CHECKS)

@@ -13,6 +13,21 @@
 #include "probe/node.h"
 #include "probe/pressure.h"
 #include "probe/system.h"
+#include "probe/tiers.h"
+
+START_TEST(distances) {
+        uint32_t values[3] = {};
+
+        ck_assert_int_eq(distances_parse("10 21 31\n", values, 3), 3);
+        ck_assert_uint_eq(values[2], 31);
+        ck_assert_int_eq(distances_parse("10", values, 3), 1);
+        ck_assert_int_eq(distances_parse("\n", values, 3), 0);
+        ck_assert_int_eq(distances_parse("10 21 31 41\n", values, 3), -EBADMSG);
+        ck_assert_int_eq(distances_parse("10 x\n", values, 3), -EBADMSG);
+        ck_assert_int_eq(distances_parse("-1\n", values, 3), -EBADMSG);
+        ck_assert_int_eq(distances_parse("4294967296\n", values, 3), -EBADMSG);
+}
+END_TEST
 
 START_TEST(memory) {
         MemInfo info;
@@ -354,7 +369,7 @@ START_TEST(small_readers) {
         RootFds roots;
         char path[128];
         struct stat st;
-        bool online;
+        Tiers tiers;
 
         (void) snprintf(tree, sizeof(tree), "/var/tmp/probe-system-XXXXXX");
         ck_assert_ptr_nonnull(mkdtemp(tree));
@@ -367,11 +382,18 @@ START_TEST(small_readers) {
         ck_assert_int_eq(node_memory_read(&roots, 2, &node), 0);
         ck_assert_uint_eq(node.total, 4096);
         ck_assert_int_eq(node_memory_read(&roots, 1, &node), -ENOENT);
-        ck_assert(node_is_online(&roots, 0, &online) == 0 && online);
-        ck_assert(node_is_online(&roots, 1, &online) == 0 && !online);
-        ck_assert(node_is_online(&roots, 3, &online) == 0 && online);
-        ck_assert(node_is_online(&roots, NODES_MAX, &online) == 0 && !online);
-        ck_assert(node_is_online(&roots, UINT32_MAX, &online) == 0 && !online);
+
+        /* nodes 0 and 3 say nothing of themselves: no memory, and no distances */
+        ck_assert_int_eq(tiers_read(&roots, &tiers), 0);
+        ck_assert_uint_eq(tiers.n, 3);
+        ck_assert_int_eq(tiers.n_tiers, 1);
+        ck_assert_ptr_null(tiers_find(&tiers, 1));
+        ck_assert_ptr_null(tiers_find(&tiers, UINT32_MAX));
+        ck_assert_uint_eq(tiers_find(&tiers, 2)->total, 4096);
+        ck_assert_int_eq(tiers_find(&tiers, 2)->tier, 0);
+        ck_assert_int_eq(tiers_find(&tiers, 3)->tier, -1);
+        ck_assert_uint_eq(tiers_find(&tiers, 3)->distance[0], 0);
+        tiers_deinit(&tiers);
 
         (void) snprintf(path, sizeof(path), "%s/sys/fs/cgroup/a.slice/b", tree);
         ck_assert_int_eq(stat(path, &st), 0);
@@ -432,6 +454,7 @@ int main(void) {
         SRunner *runner = srunner_create(suite);
         int failed;
 
+        tcase_add_test(tcase, distances);
         tcase_add_test(tcase, memory);
         tcase_add_test(tcase, counters);
         tcase_add_test(tcase, pressures);

@@ -511,6 +511,61 @@ START_TEST(what_stays_there_is_not_away) {
 }
 END_TEST
 
+START_TEST(settled_ranges_are_asked_ever_more_rarely) {
+        _cleanup_(ledger_deinit) Ledger ledger = {};
+        LedgerEntry entry = acted(0, 10, 100 * SEC);
+        nsec_t now = 100 * SEC, longest = 0;
+
+        entry.rest = SEC;
+        entry.applied = 0;
+        entry.settled = true;
+        for (unsigned i = 0; i < 10; i++) {
+                entry.acted = now;
+                ck_assert_int_eq(ledger_add(&ledger, &entry), 0);
+                longest = ledger.entries[0].rest_until - now;
+                ck_assert_uint_eq(longest, MIN(SEC << i, LEDGER_SETTLED_MAX));
+                now = ledger.entries[0].rest_until;
+        }
+        ck_assert_uint_eq(longest, LEDGER_SETTLED_MAX);
+
+        /* once something was done there, it begins anew */
+        entry.settled = false;
+        entry.acted = now;
+        ck_assert_int_eq(ledger_add(&ledger, &entry), 0);
+        ck_assert_uint_eq(ledger.entries[0].rest_until - now, SEC);
+}
+END_TEST
+
+START_TEST(what_another_scheme_moves_back) {
+        _cleanup_(ledger_deinit) Ledger cold = {}, hot = {}, other = {};
+
+        /* 10 pages went down, half of them come up again: they rest longer before they go again */
+        add(&cold, 0, 10, 100 * SEC);
+        ck_assert_uint_eq(ledger_moved(&cold, 1, 0, 5 * PAGE, 5 * PAGE, 130 * SEC, true, true), 5 * PAGE);
+        ck_assert_uint_eq(cold.n, 1);
+        ck_assert_uint_eq(cold.entries[0].level, 1);
+        ck_assert(rests(&cold, 3, 130 * SEC + 119 * SEC));
+
+        /* what was moved up is forgotten when it goes down: it may come up again at once */
+        add(&hot, 0, 10, 100 * SEC);
+        add(&hot, 20, 30, 100 * SEC);
+        ck_assert_uint_eq(ledger_moved(&hot, 1, 0, 10 * PAGE, 10 * PAGE, 101 * SEC, true, false), 10 * PAGE);
+        ck_assert(!rests(&hot, 5, 102 * SEC));
+        ck_assert(rests(&hot, 25, 102 * SEC));
+        /* never more than was moved, nor of other targets */
+        ck_assert_uint_eq(ledger_moved(&hot, 1, 20 * PAGE, 30 * PAGE, 2 * PAGE, 101 * SEC, true, false), 2 * PAGE);
+        ck_assert_uint_eq(ledger_moved(&hot, 2, 0, 100 * PAGE, 100 * PAGE, 101 * SEC, true, false), 0);
+
+        /* in the same direction: nothing came back, but what was settled is so no more */
+        add(&other, 0, 10, 100 * SEC);
+        add(&other, 10, 20, 100 * SEC);
+        other.entries[1].settled = true;
+        ck_assert_uint_eq(ledger_moved(&other, 1, 0, 20 * PAGE, 20 * PAGE, 101 * SEC, false, true), 0);
+        ck_assert(rests(&other, 5, 102 * SEC));
+        ck_assert(!rests(&other, 15, 102 * SEC));
+}
+END_TEST
+
 START_TEST(is_bounded) {
         _cleanup_(ledger_deinit) Ledger ledger = {};
 
@@ -638,6 +693,8 @@ int main(void) {
         tcase_add_test(tests, forgets_targets_that_have_gone);
         tcase_add_test(tests, what_is_away_stays_counted);
         tcase_add_test(tests, what_stays_there_is_not_away);
+        tcase_add_test(tests, settled_ranges_are_asked_ever_more_rarely);
+        tcase_add_test(tests, what_another_scheme_moves_back);
         tcase_add_test(tests, is_bounded);
         tcase_add_loop_test(tests, like_a_list_of_pages, 0, 20);
         suite_add_tcase(suite, tests);
