@@ -384,6 +384,14 @@ const char *engine_source_reason(const Engine *e) {
         return e->chosen.reason;
 }
 
+const Follower *engine_follower(const Engine *e) {
+        return &e->follower;
+}
+
+const Followed *engine_followed(const Engine *e, uint64_t target) {
+        return follower_find((Follower *) &e->follower, target);
+}
+
 const Monitor *engine_monitor(const Engine *e) {
         return e->monitor;
 }

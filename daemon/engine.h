@@ -78,6 +78,10 @@ EngineState engine_state(const Engine *engine);
 const char *engine_message(const Engine *engine); /* why it failed, what it waits for; NULL for nothing */
 const Source *engine_source(const Engine *engine);
 const char *engine_source_reason(const Engine *engine);
+const Follower *engine_follower(const Engine *engine);
+
+/* The process behind a target; NULL: none. */
+const Followed *engine_followed(const Engine *engine, uint64_t target);
 const Monitor *engine_monitor(const Engine *engine);
 const History *engine_history(const Engine *engine);
 char *const *engine_warnings(const Engine *engine); /* NULL-terminated */

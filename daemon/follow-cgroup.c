@@ -29,10 +29,12 @@ static bool wants_cgroups(const Follower *f) {
 static void count(Follower *f) {
         for (size_t i = 0; i < f->n_specs; i++) {
                 FollowSpec *spec = &f->specs[i];
+                size_t before = spec->n_cgroups;
 
                 spec->n_cgroups = 0;
                 for (size_t k = 0; k < f->cgroups.n_nodes && spec_has_cgroup(spec); k++)
                         spec->n_cgroups += spec_interest(spec, f->cgroups.nodes[k]->path) == CGROUP_MEMBERS;
+                spec->n_vanished += before > 0 && spec->n_cgroups == 0;
         }
 }
 

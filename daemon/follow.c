@@ -137,11 +137,18 @@ static void index_pid(Follower *f, const Followed *followed) {
 }
 
 /* From now on its pid may be another's. */
-static void put_aside(Follower *f, Followed *followed) {
+static void put_aside(Follower *f, Followed *followed, FollowEnd how) {
         size_t i = place_of_pid(f, followed->ref.pid);
 
         if (followed->over)
                 return;
+        if (followed->spec < f->n_specs) {
+                FollowSpec *spec = &f->specs[followed->spec];
+
+                spec->n_targets--;
+                spec->n_ended += how == FOLLOW_EXITED;
+                spec->n_left += how == FOLLOW_LEFT;
+        }
         assert(i < f->n_by_pid && f->by_pid[i].target == followed->target);
         memmove(&f->by_pid[i], &f->by_pid[i + 1], (f->n_by_pid - i - 1) * sizeof(*f->by_pid));
         f->n_by_pid--;
@@ -154,7 +161,7 @@ void follower_forget(Follower *f, uint64_t target) {
 
         if (!followed)
                 return;
-        put_aside(f, followed);
+        put_aside(f, followed, FOLLOW_EXITED);
         followed_deinit(followed);
         i = (size_t) (followed - f->followed);
         memmove(followed, followed + 1, (f->n_followed - i - 1) * sizeof(*followed));
@@ -164,7 +171,7 @@ void follower_forget(Follower *f, uint64_t target) {
 void follow_leave(Follower *f, Followed *followed) {
         uint64_t target = followed->target;
 
-        put_aside(f, followed);
+        put_aside(f, followed, FOLLOW_LEFT);
         f->events.end(f->events.userdata, target, FOLLOW_LEFT);
 }
 
@@ -184,7 +191,7 @@ static int on_pidfd(sd_event_source *s, int fd, uint32_t events, void *userdata)
                 if (f->followed[i].ref.fd == fd) {
                         bool over = f->followed[i].over;
 
-                        put_aside(f, &f->followed[i]);
+                        put_aside(f, &f->followed[i], FOLLOW_EXITED);
                         if (!over)
                                 f->events.end(f->events.userdata, f->followed[i].target, FOLLOW_EXITED);
                         break;
@@ -242,7 +249,7 @@ int follow_offer(Follower *f, const ProcStat *stat, const Followed *as, const ch
         if (before) {
                 /* another one has its pid, and nothing told: this kernel has no pidfds */
                 target = before->target;
-                put_aside(f, before);
+                put_aside(f, before, FOLLOW_EXITED);
                 f->events.end(f->events.userdata, target, FOLLOW_EXITED);
         }
 
@@ -268,6 +275,10 @@ int follow_offer(Follower *f, const ProcStat *stat, const Followed *as, const ch
         };
         describe(f, followed, cgroup);
         index_pid(f, followed);
+        if (as->spec < f->n_specs) {
+                f->specs[as->spec].n_targets++;
+                f->specs[as->spec].n_found++;
+        }
         watch_exit(f, followed);
         return 0;
 }
@@ -341,6 +352,8 @@ static bool is_plain_command(const TargetConfig *t) {
 }
 
 static const char *spec_waits_for(const Follower *f, const FollowSpec *spec) {
+        if (spec->config->pid != 0)
+                return "it has ended";
         if (spec->config->user && spec->uid == UID_NONE)
                 return "there is no such user";
         if (spec_has_cgroup(spec) && f->no_hierarchy)
@@ -348,6 +361,10 @@ static const char *spec_waits_for(const Follower *f, const FollowSpec *spec) {
         if (spec_has_cgroup(spec) && spec->n_cgroups == 0)
                 return spec->config->unit ? "the unit does not run" : "there is no such cgroup";
         return "no such process runs";
+}
+
+const char *follower_spec_waits_for(const Follower *f, size_t i) {
+        return f->specs[i].n_targets > 0 ? NULL : spec_waits_for(f, &f->specs[i]);
 }
 
 char *follower_waits_for(const Follower *f) {

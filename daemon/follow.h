@@ -68,6 +68,11 @@ typedef struct FollowSpec {
         const TargetConfig *config; /* borrowed */
         uid_t uid; /* of its user; UID_NONE: there is none of that name */
         size_t n_cgroups; /* that are what it asks for; 0: it waits for one */
+        size_t n_targets; /* children included */
+        uint64_t n_found; /* since the beginning */
+        uint64_t n_ended;
+        uint64_t n_left;
+        uint64_t n_vanished; /* times that the last of its cgroups went */
 } FollowSpec;
 
 typedef struct Follower {
@@ -129,6 +134,9 @@ Followed *follower_find(Follower *follower, uint64_t target);
 
 /* Whether processes may come by themselves. */
 bool follower_can_grow(const Follower *follower);
+
+/* What an entry waits for, or NULL. */
+const char *follower_spec_waits_for(const Follower *follower, size_t i);
 
 /* What it waits for, while nothing is followed. Allocated; NULL: nothing to say. */
 char *follower_waits_for(const Follower *follower);

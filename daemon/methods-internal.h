@@ -35,5 +35,8 @@ int method_set_goal_input(ControlCall *call, json_t *parameters, void *userdata)
 int method_get_config(ControlCall *call, json_t *parameters, void *userdata);
 int method_reload(ControlCall *call, json_t *parameters, void *userdata);
 
+/* methods-targets.c */
+int method_get_targets(ControlCall *call, json_t *parameters, void *userdata);
+
 /* methods-nodes.c */
 int method_get_nodes(ControlCall *call, json_t *parameters, void *userdata);

@@ -332,6 +332,7 @@ const ControlMethod methods_table[] = {
         { UDAMON_METHOD("SetScheme"), methods_set_scheme_fields, method_set_scheme, ACCESS_ADMIN },
         { UDAMON_METHOD("SetGoalInput"), methods_goal_input_fields, method_set_goal_input, ACCESS_ADMIN },
         { UDAMON_METHOD("GetEvents"), methods_events_fields, method_get_events, ACCESS_READ },
+        { UDAMON_METHOD("GetTargets"), request_optional_name_fields, method_get_targets, ACCESS_READ },
         { UDAMON_METHOD("GetNodes"), NULL, method_get_nodes, ACCESS_READ },
         { UDAMON_METHOD("GetConfig"), NULL, method_get_config, ACCESS_READ },
         { UDAMON_METHOD("Reload"), NULL, method_reload, ACCESS_ADMIN },

@@ -84,6 +84,10 @@ static const VerbInfo verbs[] = {
           "  udamonctl scheme disable cold               MONITOR may be left out where one runs\n"
           "  udamonctl scheme set web/cold quotas.sz=64MiB quotas.reset_interval=1s\n"
           "  udamonctl scheme input web/cold 0.8         for its goals of metric user_input\n" },
+        { "targets", VERB_TARGETS, verb_targets, "[NAME] [OPTIONS]",
+          "what monitors look for, and the processes that they have found",
+          "  udamonctl targets\n"
+          "  udamonctl targets web --json | jq '.monitors[].targets[] | {pid, idle_bytes}'\n" },
         { "nodes", VERB_NODES, verb_nodes, "[OPTIONS]",
           "NUMA nodes and tiers: what of the memory that is watched is where, and what schemes moved",
           "  udamonctl nodes\n"

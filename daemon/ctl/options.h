@@ -32,12 +32,14 @@ typedef enum Verb {
         VERB_NODES = 1 << 17,
         VERB_MONITORS = 1 << 18,
         VERB_TOP = 1 << 19,
+        VERB_TARGETS = 1 << 20,
 } Verb;
 
-#define VERBS_ALL ((1 << 20) - 1)
+#define VERBS_ALL ((1 << 21) - 1)
 #define VERBS_MONITOR (VERB_RUN | VERB_START)
 #define VERBS_FRAMES (VERB_REGIONS | VERB_HEATMAP | VERB_WSS | VERB_IDLE)
-#define VERBS_WATCHED (VERB_STATUS | VERB_MONITORS | VERB_NODES | VERB_REGIONS | VERB_SCHEMES | VERB_WSS | VERB_IDLE)
+#define VERBS_WATCHED \
+        (VERB_STATUS | VERB_MONITORS | VERB_NODES | VERB_TARGETS | VERB_REGIONS | VERB_SCHEMES | VERB_WSS | VERB_IDLE)
 /* Long output of these goes through a pager. */
 #define VERBS_PAGED (VERBS_WATCHED | VERB_HEATMAP | VERB_CHECK | VERB_EVENTS | VERB_CONFIG | VERB_SIMULATE)
 /* Their operands are words: "scheme dry-run web/cold off". */

@@ -24,6 +24,7 @@ int verb_monitors(const Arguments *args);
 int verb_top(const Arguments *args);
 int verb_events(const Arguments *args);
 int verb_metrics(const Arguments *args);
+int verb_targets(const Arguments *args);
 int verb_nodes(const Arguments *args);
 
 /* What was printed must have arrived: a full disk behind a redirection is a failure. Gives r, if that is one

@@ -2,6 +2,8 @@
 """Within the guest, which processes a monitor watches, when real cgroups and processes come and go: test-targets.py
 BUILD_DIR [CHECK...] prints a line of result for each check."""
 import os
+import subprocess
+import time
 
 import acting
 from acting import MIB, Puppet, same, wait_until, want, write
@@ -98,4 +100,99 @@ def cgroup(server):
   remove('/web')
 
 
-acting.main([cgroup])
+def unit(server):
+  """a unit: found in its slice, its instances by a pattern, and not what a container calls by the same name"""
+  make('/system.slice/system-pg.slice/pg@1.service')
+  make('/machine.slice/c.scope/system.slice/pg@1.service')
+  with Puppet('system.slice/system-pg.slice/pg@1.service') as p, Puppet('machine.slice/c.scope/system.slice/pg@1.service'):
+    with Targets(server, '--unit', 'pg@*.service') as t:
+      t.until_pids(p)
+      make('/system.slice/system-pg.slice/pg@2.service/sub')
+      with Puppet('system.slice/system-pg.slice/pg@2.service/sub') as q:
+        t.until_pids(p, q)
+      t.until_pids(p)
+    with Targets(server, '--unit', 'machine.slice', '--unit', 'late.service') as t:
+      wait_until(lambda: len(t.pids()) == 1, 10, 'the one in the container')
+      make('/late.slice/late.service')
+      with Puppet('late.slice/late.service') as late:
+        wait_until(lambda: late.pid in t.pids(), 10, 'the late one')
+  for path in ('/system.slice', '/machine.slice', '/late.slice'):
+    remove(path)
+
+
+def user(server):
+  """a user: his processes, from their first to their last day as his"""
+  with Targets(server, '--user', '4321') as t:
+    t.until_waiting('no such process')
+    with subprocess.Popen([acting.puppet], user=4321, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as p:
+      t.until_pids(p.pid)
+      p.kill()
+    t.until_waiting('no such process')
+
+
+def size(server):
+  """min_rss: taken above it, let go below half of it, and neither in between"""
+  make('/size')
+  with Puppet('size') as p, Targets(server, '--target', 'cgroup=/size,min_rss=24MiB') as t:
+    t.until_waiting('no such process')
+    small = p.map('anon', 16 * MIB)
+    time.sleep(3)
+    same(t.pids(), [], 'targets that are too small')
+    large = p.map('anon', 16 * MIB)
+    t.until_pids(p)
+    p.do('unmap', large)
+    time.sleep(3)
+    same(t.pids(), [p.pid], 'a target that shrinks a little')
+    p.do('unmap', small)
+    t.until_pids()
+  remove('/size')
+
+
+def overlap(server):
+  """several entries and monitors: each monitor has each process once; kernel threads never, the daemon like others"""
+  make('/both')
+  with Puppet('both') as p, Targets(server, '--cgroup', '/both', '--target', 'cgroup=/both,command=puppet') as t:
+    with Targets(server, '--command', 'pup*') as u:
+      t.until_pids(p)
+      u.until_pids(p)
+      same(len(t.runtime()['targets']), 1, 'targets')
+  with Targets(server, '--cgroup', '/') as t:
+    wait_until(lambda: server.process.pid in t.pids(), 10, 'the daemon itself')
+    kernel = [pid for pid in t.pids() if int(acting.read(f'/proc/{pid}/stat').rpartition(')')[2].split()[6]) & 0x200000]
+    same(kernel, [], 'kernel threads')
+  remove('/both')
+
+
+def churn(server):
+  """two monitors, 200 targets, and processes that come and go 100 times a second: none is lost or mixed up"""
+  make('/many')
+  before = len(os.listdir(f'/proc/{server.process.pid}/fd'))
+  stay = [subprocess.Popen(['sleep', '1000'], preexec_fn=lambda: move(os.getpid(), '/many')) for _ in range(200)]
+  pids = sorted(p.pid for p in stay)
+  with Targets(server, '--cgroup', '/many') as t, Targets(server, '--command', 'sleep') as u:
+    t.until_pids(*pids, seconds=60)
+    u.until_pids(*pids, seconds=60)
+    ids = {x['pid']: x['id'] for x in t.runtime()['targets']}
+    end, n = time.monotonic() + 10, 0
+    while time.monotonic() < end:
+      short = [subprocess.Popen(['sleep', '0.3'], preexec_fn=lambda: move(os.getpid(), '/many')) for _ in range(10)]
+      n += len(short)
+      for p in short:
+        p.wait()
+    t.until_pids(*pids, seconds=60)
+    u.until_pids(*pids, seconds=60)
+    after = {x['pid']: x['id'] for x in t.runtime()['targets'] if x['state'] == 'running'}
+    same(after, ids, f'the targets that stayed while {n} others came and went')
+    want(t.runtime()['regions'] <= 1000, f'{t.runtime()["regions"]} regions')
+    for p in stay:
+      p.kill()
+    for p in stay:
+      p.wait()
+    t.until_waiting('no such process')
+    u.until_waiting('no process of that name')
+    # those of the monitors themselves remain: a watch
+    wait_until(lambda: len(os.listdir(f'/proc/{server.process.pid}/fd')) <= before + 4, 10, 'descriptors to be closed')
+  remove('/many')
+
+
+acting.main([cgroup, unit, user, size, overlap, churn])

@@ -66,6 +66,38 @@ class Targets(Case):
     self.snapshot(self.link, name, lambda s: pids(s) == [third.pid])
     self.assertEqual(self.link.monitor(name)['runtime']['state'], 'running')
 
+  def test_what_entries_found(self):
+    process = self.target('hold', 8 * MIB, name='udt-glob-a')
+    name = self.link.start(targets=[{'command': 'udt-glob-*', 'min_rss_bytes': 4 * MIB}, {'command': 'udt-nobody'}], **REAL)
+    self.assertEqual(name, 'udt-glob-_')
+    self.snapshot(self.link, name, lambda s: pids(s) == [process.pid])
+    told = self.link.call('GetTargets', {'name': name})['monitors'][0]
+    self.assertEqual(told['entries'][0], {'spec': {'command': 'udt-glob-*', 'min_rss_bytes': 4 * MIB, 'children': True},
+                                          'targets': 1, 'found': 1, 'ended': 0, 'left': 0})
+    self.assertEqual(told['entries'][1]['waits_for'], 'no such process runs')
+    target = told['targets'][0]
+    self.assertEqual((target['pid'], target['entry'], target['child'], target['uid'], target['state']), (process.pid, 0, False, 0, 'running'))
+    self.assertGreaterEqual(target['resident_bytes'], 8 * MIB)
+    self.assertLessEqual(target['working_set_bytes'], target['resident_bytes'] + 64 * MIB)
+    shown = self.ctl(self.server, 'targets', name)
+    self.assertEqual(shown.returncode, 0, shown.stderr)
+    self.assertRegex(shown.stdout, r'entry 0: command udt-glob-\*, min_rss 4MiB: 1 of 1 found')
+    self.assertRegex(shown.stdout, rf'{process.pid} udt-glob-a ')
+    self.end(process)
+    wait_for(lambda: self.link.monitor(name)['runtime']['state'] == 'waiting', 'the state waiting')
+    entry = self.link.call('GetTargets')['monitors'][0]['entries'][0]
+    self.assertEqual((entry['targets'], entry['ended']), (0, 1))
+    self.assert_error('NoSuchMonitor', self.link.call, 'GetTargets', {'name': 'nobody'})
+
+  def test_targets_that_cannot_be_meant(self):
+    cases = [({'unit': 'ssh'}, "did you mean 'ssh.service'"), ({'unit': 'a@.service'}, 'a template'), ({'unit': 'a.timer'}, 'no processes'),
+             ({'cgroup': 'web'}, "must begin with '/'"), ({'cgroup': '/a/../b'}, "'..'"), ({'user': 'a:b'}, 'neither a user'),
+             ({'user': '4294967295'}, 'neither a user'), ({'min_rss_bytes': 1}, 'stands for every process'),
+             ({'pid': 1, 'user': 'root'}, 'no place beside it'), ({'command': 'x' * 16 + '*'}, 'longer than')]
+    for spec, pattern in cases:
+      parameters = self.assert_error('RequestInvalid', self.link.start, targets=[spec], **REAL)
+      self.assertIn(pattern, parameters['reason'])
+
   def test_command_that_does_not_run_yet(self):
     name = self.link.start(targets=[{'command': 'udt-later'}], **REAL)
     self.assertEqual(self.link.monitor(name)['runtime']['state'], 'waiting')

@@ -1107,7 +1107,13 @@ static void random_monitor(Rng *rng, MonitorConfig *m, unsigned number) {
         for (size_t i = 0; i < m->n_targets; i++) {
                 m->targets[i].children = rng_below(rng, 2);
                 m->targets[i].node = TARGET_NO_NODE;
-                if (rng_below(rng, 2))
+                if (rng_below(rng, 3) == 0) {
+                        m->targets[i].children = true;
+                        m->targets[i].min_rss = rng_below(rng, 2) ? random_size(rng) : 0;
+                        ck_assert_int_gt(asprintf(&m->targets[i].unit, "%s%zu.service", PICK(rng, "a", "b@*", "x\\x2d"), i), 0);
+                        m->targets[i].user = rng_below(rng, 2) ? strdup(PICK(rng, "1000", "no", "alice")) : NULL;
+                        m->targets[i].cgroup = rng_below(rng, 2) ? strdup(PICK(rng, "/", "/a b", "/sys/fs/cgroup/x")) : NULL;
+                } else if (rng_below(rng, 2))
                         m->targets[i].pid = (pid_t) (1 + 3 * rng_below(rng, 100000) + i);
                 else
                         ck_assert_int_gt(asprintf(&m->targets[i].command, "%s%zu",
@@ -1235,6 +1241,10 @@ START_TEST(every_difference_is_seen) {
         DIFFERS(b.targets[0].ranges[0].end = 1);
         DIFFERS(memcpy(b.ops, "paddr", 5));
         DIFFERS(b.targets[0].command[0] = 'y');
+        DIFFERS(b.targets[0].cgroup = strdup("/x"));
+        DIFFERS(b.targets[0].unit = strdup("x.service"));
+        DIFFERS(b.targets[0].user = strdup("x"));
+        DIFFERS(b.targets[0].min_rss = 1);
         DIFFERS(free(b.targets[0].command); b.n_targets = 0);
         DIFFERS(b.attrs.sample++);
         DIFFERS(b.attrs.aggregate++);
