@@ -28,6 +28,7 @@ struct Engine {
         EngineState state;
         char *message;
         bool from_file;
+        bool told_full; /* that there are more processes than it has room for */
         uint64_t last_update; /* of the maps, when engine_add_memory() was called last */
 };
 

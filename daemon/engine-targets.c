@@ -44,12 +44,25 @@ static void tell_target(const Engine *e, EventKind kind, bool news, const char *
                 log_debug("monitor '%s': %s%s (pid %d)%s", e->config.name, before, command, (int) pid, after);
 }
 
+static void tell_full(Engine *e) {
+        if (e->told_full)
+                return;
+        e->told_full = true;
+        event_report(&(Event) { .kind = EVENT_LIMIT_HIT, .monitor = e->config.name },
+                     "nr_regions.max has room for %zu targets: other processes are not watched",
+                     monitor_targets_max(e->monitor));
+}
+
 /* A process becomes a target (follow_add_t). */
 static int add_target(void *userdata, const PidRef *ref, const ProcStat *stat, bool news, uint64_t *ret_target) {
         Engine *e = userdata;
         Space *space;
         int r;
 
+        if (monitor_n_targets(e->monitor) >= monitor_targets_max(e->monitor)) {
+                tell_full(e);
+                return FOLLOW_E_NO_ROOM;
+        }
         r = e->source->ops->attach(e->source, ref->pid, &space);
         if (r != 0)
                 return r;
@@ -242,6 +255,9 @@ static int add_pid(Engine *e, const TargetConfig *spec, char **ret_error) {
                 return error_setf(ret_error, ENGINE_E_TARGET,
                                   "no permission to look at process %d (that needs root, or CAP_SYS_PTRACE and "
                                   "CAP_SYS_ADMIN)", pid);
+        case FOLLOW_E_NO_ROOM:
+                return error_setf(ret_error, ENGINE_E_TARGET, "no room for process %d: nr_regions.max allows %zu "
+                                                              "targets", pid, monitor_targets_max(e->monitor));
         case -EINVAL:
         case -ENOENT: /* pidfd_open(2) takes no threads */
                 return thread_error(e, spec->pid, ret_error);

@@ -130,13 +130,17 @@ static int look_at(Follower *f, pid_t pid, const char *path) {
                 others_note(&f->others, pid, f->pass);
                 return 0;
         }
-        others_forget(&f->others, pid);
         as = (Followed) {
                 .children = spec->config->children && spec->config->command,
                 .named = true,
                 .spec = (uint32_t) (spec - f->specs),
         };
-        return follow_offer(f, &stat, &as, path);
+        r = follow_offer(f, &stat, &as, path);
+        if (r == 0)
+                others_forget(&f->others, pid);
+        else
+                others_note(&f->others, pid, f->pass); /* another time */
+        return r;
 }
 
 static int read_cgroup(Follower *f, CgroupNode *node) {

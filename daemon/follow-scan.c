@@ -113,7 +113,10 @@ static int look_at(Follower *f, pid_t pid, ScanFor what, Look *ret) {
                 *ret = LOOK_NOTHING;
                 return 0;
         }
-        return follow_offer(f, &stat, &as, NULL);
+        r = follow_offer(f, &stat, &as, NULL);
+        if (r == FOLLOW_E_NO_ROOM)
+                *ret = LOOK_SMALL; /* another time, as those that are too small */
+        return r;
 }
 
 /* ---- The round ---- */

@@ -255,6 +255,7 @@ int follow_offer(Follower *f, const ProcStat *stat, const Followed *as, const ch
 
         r = f->events.add(f->events.userdata, &ref, stat, is_news(f, as), &target);
         if (r != 0) {
+                f->n_no_room += r == FOLLOW_E_NO_ROOM;
                 pidref_close(&ref);
                 return r;
         }

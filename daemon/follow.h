@@ -61,6 +61,11 @@ typedef struct FollowYoung {
         unsigned looks;
 } FollowYoung;
 
+/* What add returns when there are as many targets as the monitor has room for. */
+enum {
+        FOLLOW_E_NO_ROOM = 16,
+};
+
 #define UID_NONE ((uid_t) -1)
 
 /* An entry of the configuration, and what came of it. */
@@ -110,6 +115,7 @@ typedef struct Follower {
         size_t next_user;
         uint64_t pass;       /* scans */
         uint64_t looks;      /* processes looked at */
+        uint64_t n_no_room;  /* times that one found no room */
 } Follower;
 
 /* targets are borrowed. 0 or -errno. */

@@ -95,6 +95,8 @@ static size_t report_engine(Writer *w, const Engine *engine, size_t room) {
                 report_target(w, engine, monitor_target(monitor, i), now);
         writer_close(w);
         writer_uint(w, "left_out", monitor_n_targets(monitor) - n);
+        writer_uint(w, "room", monitor_targets_max(monitor));
+        writer_uint(w, "refused", follower->n_no_room);
         writer_close(w);
         return n;
 }

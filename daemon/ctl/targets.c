@@ -77,6 +77,9 @@ static void print_monitor(const Screen *screen, json_t *monitor) {
         (void) fputc('\n', screen->out);
         json_array_foreach(json_object_get(monitor, "entries"), i, item)
                 print_entry(screen, i, item);
+        if (json_number(monitor, "refused") > 0)
+                (void) fprintf(screen->out, "  there is room for %" PRIu64 " processes: more were found, and are not "
+                                            "watched (raise nr_regions.max)\n", json_number(monitor, "room"));
         if (json_array_size(targets) == 0)
                 return;
         (void) fprintf(screen->out, "  %7s %-15s %6s %8s %8s %8s %7s %5s %9s %-7s %s\n", "PID", "COMMAND", "UID",

@@ -223,10 +223,33 @@ static int draw_samples(Monitor *m, nsec_t now) {
         return 0;
 }
 
-/* Ranges are what regions cannot be merged across: half of the budget, shared by the targets, leaves
- * the other half to adapt. */
-static size_t ranges_per_target(const Monitor *m) {
-        return MAX(m->attrs.max_regions / 2 / MAX(m->n_targets, (size_t) 1), (size_t) 1);
+/* With fewer, what lies between a program, its libraries and its stack would be watched as if it were memory. */
+#define RANGES_LEAST ((size_t) 3)
+
+static uint64_t mapped_bytes(const Monitor *m) {
+        uint64_t bytes = 0;
+
+        for (size_t i = 0; i < m->n_targets; i++)
+                bytes += m->targets[i]->size.mapped;
+        return bytes;
+}
+
+/* Ranges are what regions cannot be merged across: half of the budget leaves the other half to adapt. Each target gets
+ * a few, the rest is shared by size. `total`: what all have mapped. */
+static size_t ranges_for(const Monitor *m, const Target *target, uint64_t total) {
+        size_t budget = m->attrs.max_regions / 2, least = RANGES_LEAST * m->n_targets;
+
+        if (m->n_targets == 1)
+                return MAX(budget, (size_t) 1);
+        if (budget <= least)
+                return RANGES_LEAST;
+        if (total == 0)
+                return budget / m->n_targets;
+        return RANGES_LEAST + (size_t) ((double) (budget - least) * (double) target->size.mapped / (double) total);
+}
+
+size_t monitor_targets_max(const Monitor *m) {
+        return MAX(m->attrs.max_regions / RANGES_LEAST, (size_t) 1);
 }
 
 /* A program that starts maps memory quickly, one that runs seldom: so the size of an address space is
@@ -239,24 +262,46 @@ static bool map_is_due(const Monitor *m, Target *target, nsec_t now, bool all) {
         return all || changed || !target->map;
 }
 
+/* New targets have come: those that were there before have more ranges than is their share now. */
+static int make_room(Monitor *m, nsec_t now) {
+        uint64_t total = mapped_bytes(m);
+        int r = 0;
+
+        for (size_t i = 0; i < m->n_targets && r == 0; i++) {
+                Target *target = m->targets[i];
+
+                if (target->state == TARGET_RUNNING && target->map)
+                        r = target_fit(target, target->map, ranges_for(m, target, total), m->attrs.min_regions, now);
+        }
+        return r;
+}
+
 /* Reads maps: of all targets when the update is due, else of those that have none yet or whose size has
  * changed. */
 static int update_targets(Monitor *m, nsec_t now) {
         AdaptContext context = adapt_context(m, now);
         bool due = now >= m->next_update, updated = false;
+        uint64_t total;
         int r;
 
+        for (size_t i = 0; i < m->n_targets; i++)
+                m->targets[i]->map_is_due = m->targets[i]->state == TARGET_RUNNING &&
+                                            map_is_due(m, m->targets[i], now, due);
+        total = mapped_bytes(m);
         for (size_t i = 0; i < m->n_targets; i++) {
                 Target *target = m->targets[i];
 
-                if (target->state != TARGET_RUNNING || !map_is_due(m, target, now, due))
+                if (!target->map_is_due)
                         continue;
-                r = target_update(target, ranges_per_target(m), m->attrs.min_regions, now);
+                r = target_update(target, ranges_for(m, target, total), m->attrs.min_regions, now);
                 if (r < 0)
                         return r;
                 updated = true;
         }
 
+        r = updated && adapt_count_regions(&context) > m->attrs.max_regions ? make_room(m, now) : 0;
+        if (r < 0)
+                return r;
         if (due) {
                 m->counters.updates++;
                 m->next_update = now + m->attrs.update;

@@ -36,6 +36,9 @@ int monitor_remove_target(Monitor *monitor, uint64_t id);
 int monitor_end_target(Monitor *monitor, uint64_t id, TargetState state);
 
 size_t monitor_n_targets(const Monitor *monitor);
+
+/* How many targets the bound on the number of regions has room for. */
+size_t monitor_targets_max(const Monitor *monitor);
 const Target *monitor_target(const Monitor *monitor, size_t i);
 /* The command name of a target changes with exec. */
 int monitor_rename_target(Monitor *monitor, uint64_t id, const char *command);

@@ -83,10 +83,19 @@ static int make_ranges(const Target *target, const AddressMap *map, size_t max, 
         return 0;
 }
 
-int target_update(Target *target, size_t max_ranges, uint32_t min_regions, nsec_t now) {
-        _cleanup_(address_map_unrefp) AddressMap *map = NULL;
+int target_fit(Target *target, const AddressMap *map, size_t max_ranges, uint32_t min_regions, nsec_t now) {
         _cleanup_free_ Range *ranges = NULL;
         size_t n_ranges;
+        int r;
+
+        assert(target->n_samples == 0);
+
+        r = make_ranges(target, map, max_ranges, min_regions, &ranges, &n_ranges);
+        return r < 0 ? r : region_list_fit(&target->list, ranges, n_ranges, now);
+}
+
+int target_update(Target *target, size_t max_ranges, uint32_t min_regions, nsec_t now) {
+        _cleanup_(address_map_unrefp) AddressMap *map = NULL;
         int r;
 
         assert(target->n_samples == 0);
@@ -99,10 +108,7 @@ int target_update(Target *target, size_t max_ranges, uint32_t min_regions, nsec_
         if (r != 0)
                 return r < 0 ? r : note_outcome(target, r);
 
-        r = make_ranges(target, map, max_ranges, min_regions, &ranges, &n_ranges);
-        if (r < 0)
-                return r;
-        r = region_list_fit(&target->list, ranges, n_ranges, now);
+        r = target_fit(target, map, max_ranges, min_regions, now);
         if (r < 0)
                 return r;
 

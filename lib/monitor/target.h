@@ -17,6 +17,7 @@ typedef struct Target {
         uint32_t address_space;
         SpaceSize size; /* as last seen */
         nsec_t next_look;     /* when to see whether it has changed */
+        bool map_is_due;      /* … to be read again in this step */
         nsec_t look_interval; /* doubles from look to look */
 
         Source *source; /* borrowed */
@@ -39,6 +40,9 @@ Target *target_free(Target *target);
  * against a region of 1 / min_regions of the whole are not kept apart. Returns 0, an OPS_E_…
  * outcome (already noted in the target's state) or -errno. */
 int target_update(Target *target, size_t max_ranges, uint32_t min_regions, nsec_t now);
+
+/* Fits the regions to at most max_ranges ranges of this map. 0 or -ENOMEM. */
+int target_fit(Target *target, const AddressMap *map, size_t max_ranges, uint32_t min_regions, nsec_t now);
 
 /* Reads how large the address space is. A size that has changed means that the map is out of date:
  * true. */

@@ -17,6 +17,7 @@ typedef struct Script {
         uint64_t map_end;
         uint64_t trials;
         bool idle; /* no access is ever seen */
+        unsigned areas; /* instead */
         unsigned checks;
         unsigned looks;
 } Script;
@@ -45,7 +46,9 @@ static int script_map(Source *source, Space *space, AddressMap **ret) {
         if (s->map_result != 0)
                 return s->map_result;
         map = address_map_new();
-        if (s->map_end > MIB)
+        for (uint64_t i = 1; i <= s->areas; i++)
+                ck_assert_int_eq(address_map_add(map, i * 1000 * MIB, i * 1000 * MIB + MIB, "b", 0), 0);
+        if (s->map_end > MIB && s->areas == 0)
                 ck_assert_int_eq(address_map_add(map, MIB, s->map_end, "a", 0), 0);
         *ret = map;
         return 0;
@@ -124,6 +127,34 @@ static void run(nsec_t duration) {
         }
         now = end;
 }
+
+/* Many targets with many areas each: the bound on the regions holds for all of them together, and none is left without
+ * regions of its own. */
+START_TEST(many_targets_share_the_regions) {
+        size_t most = monitor_targets_max(monitor), regions = 0;
+        uint64_t id;
+
+        script.areas = 20;
+        ck_assert_uint_eq(most, MONITOR_ATTRS_DEFAULT.max_regions / 3);
+        for (size_t n = 1; n < most; n++) {
+                Space *space;
+
+                ck_assert_int_eq(script_attach(&script.source, 1, &space), 0);
+                ck_assert_int_eq(monitor_add_target(monitor, 1, "more", space, &id), 0);
+                if (n % 20 == 0)
+                        run(3 * NSEC_PER_SEC);
+                if (n % 20 == 0 && monitor_snapshot(monitor))
+                        ck_assert_uint_le(monitor_snapshot(monitor)->n_regions, MONITOR_ATTRS_DEFAULT.max_regions);
+        }
+        run(30 * NSEC_PER_SEC);
+        ck_assert_uint_eq(monitor_n_targets(monitor), most);
+        for (size_t i = 0; i < most; i++) {
+                ck_assert_uint_ge(monitor_target(monitor, i)->list.n, 1);
+                regions += monitor_target(monitor, i)->list.n;
+        }
+        ck_assert_uint_le(regions, MONITOR_ATTRS_DEFAULT.max_regions);
+}
+END_TEST
 
 START_TEST(deadlines) {
         run(10 * NSEC_PER_SEC);
@@ -429,6 +460,7 @@ int main(void) {
         int failed;
 
         tcase_add_checked_fixture(tests, set_up, tear_down);
+        tcase_add_test(tests, many_targets_share_the_regions);
         tcase_add_test(tests, deadlines);
         tcase_add_test(tests, early_call_does_nothing);
         tcase_add_test(tests, late_call_is_counted);
