@@ -97,11 +97,13 @@ static int add_target_json(Frame *frame, json_t *json, char **ret_error) {
         json_t *resident = NULL;
         json_int_t pid;
         json_error_t error;
+        int hidden = 0;
         int r;
 
-        if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:s, s:s, s:I, s?o}", f[0].name,
+        if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:s, s:s, s:I, s?o, s?b}", f[0].name,
                            &f[0].value, "pid", &pid, "command", &command, "state", &state,
-                           f[1].name, &f[1].value, "resident_bytes", &resident) < 0)
+                           f[1].name, &f[1].value, "resident_bytes", &resident, "addresses_hidden",
+                           &hidden) < 0)
                 return malformed(ret_error, "targets", &error);
         r = check_unsigned(f, ELEMENTSOF(f), "targets", ret_error);
         if (r < 0)
@@ -115,6 +117,7 @@ static int add_target_json(Frame *frame, json_t *json, char **ret_error) {
                 .address_space = (uint64_t) f[1].value,
                 .resident_bytes = json_is_integer(resident) && json_integer_value(resident) >= 0
                                 ? (uint64_t) json_integer_value(resident) : FRAME_UNKNOWN,
+                .hidden = hidden,
         });
 }
 

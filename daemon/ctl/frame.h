@@ -21,6 +21,7 @@ typedef struct FrameTarget {
         char *state; /* running, ended, denied */
         uint64_t address_space;
         uint64_t resident_bytes; /* FRAME_UNKNOWN where nobody knows */
+        bool hidden; /* addresses of its regions count from 0: the true ones are not for us */
 } FrameTarget;
 
 typedef struct FrameRegion {

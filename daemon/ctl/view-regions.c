@@ -60,7 +60,8 @@ static void print_head(const Screen *screen, const Columns *c, bool brief) {
 static int print_row(const Screen *screen, const Columns *c, const Frame *frame,
                      const FrameRegion *region) {
         const char *mapping = frame->mappings[region->mapping];
-        _cleanup_free_ char *name = display_name(*mapping ? mapping : "[anonymous]", c->mapping);
+        const char *nameless = frame->targets[region->target].hidden ? "[hidden]" : "[anonymous]";
+        _cleanup_free_ char *name = display_name(*mapping ? mapping : nameless, c->mapping);
         char size[FORMAT_MAX], rate[FORMAT_MAX], age[FORMAT_MAX], error[FORMAT_MAX] = "", seen[48];
         char bar[BAR_MAX + 1];
 
@@ -86,6 +87,18 @@ static int print_row(const Screen *screen, const Columns *c, const Frame *frame,
         return 0;
 }
 
+static void print_hidden(const Screen *screen, const Frame *frame) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < frame->n_targets; i++)
+                n += frame->targets[i].hidden;
+        if (n > 0)
+                (void) fprintf(screen->out,
+                               "hidden: where regions of %zu process%s of other users lie; they are "
+                               "counted from 0\n",
+                               n, n == 1 ? "" : "es");
+}
+
 static void print_total(const Screen *screen, const Frame *frame, const Selection *selection) {
         const FrameWorkingSet *w = &frame->point.working_set;
         char a[FORMAT_MAX], b[FORMAT_MAX], c[FORMAT_MAX];
@@ -98,6 +111,7 @@ static void print_total(const Screen *screen, const Frame *frame, const Selectio
                 (void) fprintf(screen->out, "; resident %s",
                                format_size(a, frame->point.resident_bytes));
         (void) fputc('\n', screen->out);
+        print_hidden(screen, frame);
         view_apart(screen, w);
         if (w->untrackable > 0)
                 (void) fprintf(screen->out, "could not be checked: %s (%s)\n",

@@ -167,6 +167,11 @@ class Access(Case):
     for method in 'GetHistory', 'GetSchemes':
       self.assertIsInstance(reader.call(method, {'name': 'mixed'}), dict)
 
+    shown = self.ctl(self.server, 'regions', 'mixed', prefix=['setpriv', f'--reuid={ANN}', f'--regid={ANN}', f'--groups={READERS}'])
+    self.assertEqual(shown.returncode, 0, shown.stderr)
+    self.assertIn('hidden: where regions of 1 process of other users lie', shown.stdout)
+    self.assertIn('[hidden]', shown.stdout)
+
     admin = User(self, self.server, BEN, ADMINS)
     self.assertNotIn('addresses_hidden', json.dumps(admin.call('GetSnapshot', {'name': 'mixed'})))
 
