@@ -330,8 +330,10 @@ def filter_young(server):
     p.do('beat', hot, 20)
     # the first pass marks pages; from the second on they are known
     with Monitor(server, [p], scheme('pageout', (OUTSIDE, page('young', False)), apply_interval='1s')) as m:
-      state = m.until(lambda s: s['passes'] >= 6)
-    between(p.absent(idle), idle[1], idle[1], 'swapped of the idle half')
+      m.until(lambda s: s['tried_bytes'] >= idle[1])
+      passes = m.runtime()['passes']
+      state = m.until(lambda s: s['passes'] >= passes + 3)
+    same(p.absent(idle), idle[1], 'swapped of the idle half')
     between(state['tried_bytes'], idle[1], idle[1] + 64 * PAGE, 'tried')
 
 
