@@ -20,11 +20,6 @@
 /* Scores that differ less say little: a fifth of an idle time. */
 #define SCORE_ALIKE (1.0 / 512)
 
-/* As long as a goal asks for more and nothing but patience stands in the way, half of the patience is given up in so
- * many rests; and comes back as fast once the goal is met. */
-#define EASE_RESTS 2.0
-#define EASE_MIN (1.0 / 64)
-
 /* With a goal, this part of what is resident (or so much) is taken before it is known whether it stays away. */
 #define TRIAL_PART 128
 #define TRIAL_LEAST (UINT64_C(1) << 20)
@@ -414,19 +409,6 @@ static int decide_scheme(Decision *d, Running *running) {
         return running_acts(running) ? claim(d, first) : 0;
 }
 
-/* How much may come back is what a goal is there to say: patience must not keep it out of reach for ever. */
-static void adapt_ease(Running *running, uint64_t charged, nsec_t elapsed) {
-        double step = exp2((double) elapsed / (EASE_RESTS * (double) running_rest(running)));
-        const QuotaState *quota = &running->quota;
-
-        if (quota->n_goals == 0 || quota->score < 0)
-                return;
-        if (quota->score >= 1)
-                running->ease = fmin(running->ease * step, 1);
-        else if (running->held_back > 0 && (double) charged < quota->tuned / 2)
-                running->ease = fmax(running->ease / step, EASE_MIN);
-}
-
 static void advance_quota(Decision *d, Running *running) {
         GoalReader reader = { .decision = d, .running = running };
         nsec_t window = running->quota.window_start;
@@ -434,7 +416,7 @@ static void advance_quota(Decision *d, Running *running) {
 
         quota_advance(&running->quota, &running->spec->config.quota, d->now, read_goal, &reader);
         if (window > 0 && running->quota.window_start > window)
-                adapt_ease(running, charged, running->quota.window_start - window);
+                running_adapt_ease(running, charged, running->quota.window_start - window);
 }
 
 static int decide_all(Decision *d) {

@@ -46,6 +46,10 @@ Running *running_free(Running *running);
 /* Lets what is recent fade to `now`. */
 void running_fade(Running *running, nsec_t now);
 
+/* A window in which so much was charged has ended, and the goals were read. How much may come back is what a goal is
+ * there to say: patience must not keep it out of reach for ever. */
+void running_adapt_ease(Running *running, uint64_t charged, nsec_t elapsed);
+
 static inline bool running_acts(const Running *running) {
         return running->spec->config.action != ACTION_STAT && !running->spec->config.dry_run;
 }

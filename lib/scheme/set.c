@@ -11,6 +11,11 @@
 /* How long what came back counts against what was done. */
 #define RECENT (2 * NSEC_PER_MINUTE)
 
+/* As long as a goal asks for more and nothing but patience stands in the way, half of the patience is given up in so
+ * many rests; and comes back as fast once the goal is met. */
+#define EASE_RESTS 2.0
+#define EASE_MIN (1.0 / 64)
+
 int scheme_set_new(SchemeSet **ret) {
         SchemeSet *set = calloc(1, sizeof(*set));
 
@@ -47,6 +52,18 @@ void running_fade(Running *running, nsec_t now) {
         running->recent_applied *= factor;
         running->recent_back *= factor;
         running->recent_time = now;
+}
+
+void running_adapt_ease(Running *running, uint64_t charged, nsec_t elapsed) {
+        double step = exp2((double) elapsed / (EASE_RESTS * (double) running_rest(running)));
+        const QuotaState *quota = &running->quota;
+
+        if (quota->n_goals == 0 || quota->score < 0)
+                return;
+        if (quota->score >= 1)
+                running->ease = fmin(running->ease * step, 1);
+        else if (running->held_back > 0 && (double) charged < quota->tuned / 2)
+                running->ease = fmax(running->ease / step, EASE_MIN);
 }
 
 static double *make_inputs(const SchemeConfig *config) {
