@@ -20,6 +20,10 @@
 #define SUSPECT_LOG 5.3 /* 0.5 % */
 #define SUSPECT_TIMES 1 /* so many times the probes decide */
 
+/* … and of so many as exp(-SILENT_LOG), idle without being asked. */
+#define SILENT_LOG 16.0 /* 1 in 9 million */
+#define SILENT_MISSES 3
+
 #define SURPRISES_MAX 256
 #define SUDDEN_HITS 2
 #define PATIENCE_TICKS 5
@@ -75,13 +79,53 @@ static bool is_surprise(const AdaptContext *context, Region *region, const Verdi
         return tick->n < 2 || search_is_dense(hits, n) || hits <= SEARCH_DENSE_SHARE * (n + region->weight);
 }
 
+/* Memory that ceased to be accessed when region i did, and lies beside it, will be accessed with it, too. */
+static bool is_sibling(const AdaptContext *context, const Region *region, const Region *other) {
+        nsec_t first = MIN(region->since, other->since), last = MAX(region->since, other->since);
+
+        if (other->need > 0)
+                return false;
+        if (!region_is_idle(other)) /* it has been recognized just before */
+                return other->before == 0 &&
+                       context->now - MIN(other->since, context->now) <= context->attrs->aggregate;
+        return other->before > 0 && last - first <= context->attrs->aggregate;
+}
+
+/* Adds what was seen in siblings on one side of region i since accesses began: limits on the size of regions would hide
+ * from each of them what they share. */
+static void add_siblings(const AdaptContext *context, const RegionList *list, size_t i, bool right,
+                         double *hits, double *n) {
+        const Region *region = &list->regions[i];
+
+        for (size_t k = right ? i + 1 : i - 1; region->before > 0 && k < list->n; k += right ? 1 : (size_t) -1) {
+                const Region *other = &list->regions[k];
+                double more_hits, more;
+
+                if (!(right ? region_touches(other - 1, other) : region_touches(other, other + 1)) ||
+                    !is_sibling(context, region, other))
+                        return;
+                if (region_is_idle(other) && !search_is_lately(context, other))
+                        continue;
+                search_recent(other, &more_hits, &more);
+                *hits += more_hits;
+                *n += more;
+        }
+}
+
 /* Nearly every sample since the first surprise found an access: there is nothing to search. */
-static bool is_plain(const AdaptContext *context, Region *region) {
+static bool is_plain(const AdaptContext *context, RegionList *list, size_t i) {
+        Region *region = &list->regions[i];
         SearchState *d = context->state;
-        double hits, n;
+        double hits, n, all_hits, all;
 
         search_recent(region, &hits, &n);
-        if (hits < SEARCH_PLAIN_HITS || hits < SEARCH_PLAIN_SHARE * n)
+        if (hits < SEARCH_PLAIN_SHARE * n)
+                return false;
+        all_hits = hits;
+        all = n;
+        add_siblings(context, list, i, true, &all_hits, &all);
+        add_siblings(context, list, i, false, &all_hits, &all);
+        if (all_hits < SEARCH_PLAIN_HITS || all_hits < SEARCH_PLAIN_SHARE * all)
                 return false;
         merge_restart_history(region, hits / n, n, search_met(context, region));
         region->probes = 0;
@@ -104,7 +148,9 @@ static nsec_t ended(const AdaptContext *context, const Region *region) {
 }
 
 /* Idle memory was asked. Whether there is a surprise to be followed now. */
-static bool learn_idle(const AdaptContext *context, Region *region, const Verdicts *tick) {
+static bool learn_idle(const AdaptContext *context, RegionList *list, size_t i, const Verdicts *tick) {
+        Region *region = &list->regions[i];
+
         if (tick->hits > 0 && !search_is_lately(context, region)) {
                 region->met = between(region, context->now);
                 region->surprise = tick->first_hit;
@@ -112,15 +158,20 @@ static bool learn_idle(const AdaptContext *context, Region *region, const Verdic
         }
         if (tick->hits > 0 && region->surprise == 0)
                 region->surprise = tick->first_hit;
-        return region->surprise > 0 && !is_plain(context, region) && is_surprise(context, region, tick);
+        return region->surprise > 0 && !is_plain(context, list, i) && is_surprise(context, region, tick);
 }
 
 /* Misses in a row are counted in `probes` where nothing is asked. */
 static void watch_for_silence(const AdaptContext *context, Region *region, const Verdicts *tick) {
+        double misses;
+
         if (tick->hits == 0 && tick->n > 0 && region->probes == 0)
                 region->met = ended(context, region);
         region->probes = tick->hits > 0 ? 0 : region->probes + tick->n;
-        if (search_miss_log(region, 0) * region->probes > SUSPECT_LOG && region->rate >= SEARCH_DENSE_SHARE)
+        misses = search_miss_log(region, 0) * region->probes;
+        if (region->probes >= SILENT_MISSES && misses > SILENT_LOG)
+                merge_restart_history(region, 0, region->probes, region->met);
+        else if (misses > SUSPECT_LOG && region->rate >= SEARCH_DENSE_SHARE)
                 search_ask(region, SEARCH_CELL, SUSPECT_TIMES * search_need(context, region));
 }
 
@@ -162,7 +213,8 @@ static size_t tally(const AdaptContext *context, Target *target, uint64_t *surpr
         size_t n = 0;
 
         for (size_t k = 0; k < target->n_checked;) {
-                Region *region = &target->list.regions[target->samples[k].region];
+                size_t i = target->samples[k].region;
+                Region *region = &target->list.regions[i];
                 Verdicts tick;
 
                 k += tally_region(region, target, k, &tick);
@@ -171,7 +223,7 @@ static size_t tally(const AdaptContext *context, Target *target, uint64_t *surpr
                         region->probe_hits += tick.hits;
                 } else if (!region_is_idle(region)) {
                         watch_for_silence(context, region, &tick);
-                } else if (tick.n > 0 && n < SURPRISES_MAX && learn_idle(context, region, &tick)) {
+                } else if (tick.n > 0 && n < SURPRISES_MAX && learn_idle(context, &target->list, i, &tick)) {
                         surprises[n++] = region->surprise;
                         region->surprise = 0;
                 }
@@ -284,7 +336,7 @@ static int directed_learn(AdaptContext *context, Target *target) {
 
 /* Moves the average of one region on by the window, and decides whether its age ends. */
 static void age_region(const AdaptContext *context, Region *region) {
-        double n = (double) region->samples, hits = (double) region->hits, distance, error, recent_hits, recent_n;
+        double n = (double) region->samples, hits = (double) region->hits, distance, recent_hits, recent_n;
 
         search_recent(region, &recent_hits, &recent_n);
         for (size_t i = 0; recent_n > RECENT_KEPT && i < REGION_PARTS; i++) {
@@ -310,14 +362,13 @@ static void age_region(const AdaptContext *context, Region *region) {
                 recent_hits = hits;
                 recent_n = n;
         }
-        distance = fabs(recent_hits / recent_n - region->rate);
-        error = merge_difference_error(recent_hits / recent_n, recent_n, region->rate, region->weight);
-        if ((region_is_idle(region) && hits > 0) || distance > Z_CERTAIN * error ||
-            (distance > SEARCH_Z_STRANGE * error && ++region->strange >= 2)) {
+        distance = merge_distance(recent_hits / recent_n, recent_n, region->rate, region->weight);
+        if ((region_is_idle(region) && hits > 0) || distance > Z_CERTAIN ||
+            (distance > SEARCH_Z_STRANGE && ++region->strange >= 2)) {
                 merge_restart_history(region, recent_hits / recent_n, recent_n, context->window_start);
                 return;
         }
-        if (distance <= SEARCH_Z_STRANGE * error)
+        if (distance <= SEARCH_Z_STRANGE)
                 region->strange = 0;
         search_average_in(region, hits, n);
         if (hits == 0 && region->rate > 0 && region->rate * region->weight < 0.5)

@@ -16,10 +16,14 @@
 #define BUDGET_DEFAULT 2600 /* samples per second */
 
 /* Shares of the budget. */
-#define SEARCH_SHARE 0.75 /* at most, of a tick */
+#define SEARCH_SHARE 0.75 /* at most, of what exploration leaves */
 #define KNOWN_SHARE 0.25  /* at most */
-#define EXPLORE_SHARE 0.1 /* at least, whatever there is to search and to know */
+#define EXPLORE_SHARE 0.1 /* at least, whatever there is to search and to know; and of a small budget … */
+#define EXPLORE_SMALL 0.25 /* … so much, up to this: */
+#define EXPLORE_SAMPLES 64 /* samples a window */
 #define FLOOR_SHARE 0.1   /* explored when nothing new is to be expected */
+
+#define DEAR_SHARE 0.5 /* of a second: a search does not begin where each step needs more probes */
 
 /* Samples without anything new after which the floor is reached: the first for what is accessed, whose parts may
  * differ, the second for what is idle. Hot memory that is one part in 10,000 of the whole has been met by then, at a
@@ -100,7 +104,7 @@ static size_t round_by_chance(Rng *rng, double x) {
 static int divide(const AdaptContext *context, const Target *target, Shares *ret) {
         SearchState *d = context->state;
         double budget = draw_budget(context, target), wanted = 0, idle = 0, accessed = 0, lacking = 0;
-        double bytes = (double) region_list_bytes(&target->list), searches, known, explore;
+        double bytes = (double) region_list_bytes(&target->list), window, least, searches, known, explore;
 
         for (size_t i = 0; i < target->list.n; i++) {
                 const Region *region = &target->list.regions[i];
@@ -110,7 +114,10 @@ static int divide(const AdaptContext *context, const Target *target, Shares *ret
                 if (region->need == 0 && region_is_idle(region))
                         idle += (double) region_size(region);
         }
-        searches = MIN(wanted, budget * SEARCH_SHARE);
+        window = (double) context->attrs->aggregate / (double) context->attrs->sample;
+        least = MAX(budget * EXPLORE_SHARE, MIN(budget * EXPLORE_SMALL, EXPLORE_SAMPLES / window));
+        d->dear = budget * (double) NSEC_PER_SEC / (double) context->attrs->sample * DEAR_SHARE;
+        searches = MIN(wanted, (budget - least) * SEARCH_SHARE);
         explore = budget - searches;
         if (d->quiet > QUIET_KNOWN + QUIET_IDLE * idle / bytes)
                 explore = MIN(explore, budget * FLOOR_SHARE);
@@ -118,11 +125,11 @@ static int divide(const AdaptContext *context, const Target *target, Shares *ret
         *ret = (Shares) {
                 .expected = explore / bytes,
                 .part = accessed / KNOWN_PARTS,
-                .least = (double) context->attrs->sample / (double) context->attrs->aggregate,
+                .least = 1 / window,
         };
         for (size_t i = 0; i < target->list.n; i++)
                 lacking += lacks(&target->list.regions[i], ret);
-        known = MIN(lacking, MIN(budget * KNOWN_SHARE, budget - searches - budget * EXPLORE_SHARE));
+        known = MIN(lacking, MIN(budget * KNOWN_SHARE, budget - searches - least));
         explore = MIN(explore, budget - searches - known);
 
         d->quiet += explore;

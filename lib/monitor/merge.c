@@ -11,6 +11,14 @@ double merge_difference_error(double rate1, double n1, double rate2, double n2) 
         return sqrt(p * (1 - p) * (1 / n1 + 1 / n2));
 }
 
+static double angle(double rate, double n) {
+        return asin(sqrt((rate * n + 0.375) / (n + 0.75)));
+}
+
+double merge_distance(double rate1, double n1, double rate2, double n2) {
+        return 2 * fabs(angle(rate1, n1) - angle(rate2, n2)) / sqrt(1 / n1 + 1 / n2);
+}
+
 void merge_restart_history(Region *region, double rate, double n, nsec_t since) {
         if (since > region->since || region->rate != rate)
                 region->before = region->rate;

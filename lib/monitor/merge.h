@@ -12,6 +12,10 @@
  * same. One access more and one less are added, so that "never seen" is not "impossible". */
 double merge_difference_error(double rate1, double n1, double rate2, double n2);
 
+/* How far two such rates are apart, in standard errors, where chance is lopsided: near 0 and 1 many more hits than
+ * expected are less improbable than many standard errors say (Anscombe's transformation). */
+double merge_distance(double rate1, double n1, double rate2, double n2);
+
 /* A region's rate has changed: its average begins anew, and its age. */
 void merge_restart_history(Region *region, double rate, double n, nsec_t since);
 

@@ -20,6 +20,9 @@
 
 #define SPOT_STAGE 8 /* probes of a spot at a time: if all of the first are hits, that is enough */
 
+#define GIVE_UP_WINDOWS 2
+#define GIVE_UP (10 * NSEC_PER_SEC) /* at least */
+
 #define GALLOP 4
 #define REACH 16     /* how far beyond its size a search will get by itself */
 #define EDGE_PART 64 /* a gap is closed at this part of what it bounds */
@@ -226,6 +229,13 @@ static void decide(const AdaptContext *context, Region *region) {
         }
 }
 
+/* Others have been more important for so long that what is to be decided is little. */
+static bool is_given_up(const AdaptContext *context, const Region *region) {
+        nsec_t waited = context->now - MIN(region->asked, context->now);
+
+        return region->need > 0 && waited > MAX(GIVE_UP_WINDOWS * context->attrs->aggregate, GIVE_UP);
+}
+
 static bool is_decided(const Region *region) {
         if (region->need == 0)
                 return false;
@@ -255,10 +265,12 @@ static void remove_region(RegionList *list, size_t i) {
 static int open_gap(const AdaptContext *context, RegionList *list, size_t i, bool right, uint64_t size) {
         const Region *hot = &list->regions[i], *idle = beside(list, i, right);
         size_t gap = right ? i + 1 : i - 1;
+        const SearchState *d = context->state;
         uint32_t need = search_need(context, hot);
         int r;
 
-        if (!idle || idle->need > 0 || !region_is_idle(idle) || !search_has_room(context, 1))
+        if (need > MAX(d->dear, (double) NEED_MIN) || !search_has_room(context, 1) ||
+            !idle || idle->need > 0 || !region_is_idle(idle))
                 return 0;
         if (size < region_size(idle)) {
                 r = search_split(list, gap, right ? idle->start + size : idle->end - size);
@@ -432,9 +444,11 @@ int search_conclude(const AdaptContext *context, RegionList *list, double *ret_p
         int n = 0, r;
 
         for (size_t i = list->n; i > 0; i--) {
-                const Region *region = &list->regions[MIN(i, list->n) - 1];
+                Region *region = &list->regions[MIN(i, list->n) - 1];
 
-                if (is_decided(region)) {
+                if (is_given_up(context, region)) {
+                        search_ask(region, SEARCH_CELL, 0);
+                } else if (is_decided(region)) {
                         r = conclude(context, list, (size_t) (region - list->regions));
                         if (r < 0)
                                 return r;

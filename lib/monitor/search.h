@@ -8,6 +8,7 @@
 typedef struct SearchState {
         bool busy;    /* a quarter of a tick or more is under search */
         double quiet; /* samples explored since something new was found */
+        double dear;  /* a step of a search that needs more probes is not worth it */
         double expected; /* samples per byte in a tick, when there is nothing to search */
 } SearchState;
 

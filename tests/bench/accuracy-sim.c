@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/stat.h"
+#include "damon-model.h"
 #include "world.h"
 
 #define KIB (UINT64_C(1) << 10)
@@ -107,6 +108,37 @@ static void make_walk(char *text, uint64_t size, unsigned percent, Rng *rng) {
         }
 }
 
+/* Three arrays; each phase sweeps one of them in order, once, by windows of a 24th: rows of a Fourier transform. */
+static void make_fft(char *text, uint64_t size, unsigned percent, Rng *rng) {
+        uint64_t array = size / 3 / KIB / 96 * 96, step = array / 24;
+        size_t at = 0;
+
+        (void) rng;
+        for (unsigned i = 0; i < 3; i++)
+                at += (size_t) put(text, at, "area a%u %" PRIu64 "KiB\n", i, array);
+        for (unsigned i = 0; i < 2 * 24; i++)
+                at += (size_t) put(text, at, "phase 250ms\ntouch a%u %" PRIu64 "KiB %" PRIu64 "KiB %u%%\n", i / 24,
+                                   i % 24 * step, step, percent);
+}
+
+#define SLABS 256
+
+/* Slabs of keys, scattered at random, whose share of all requests falls with their rank (Zipf's law). */
+static void make_skewed(char *text, uint64_t size, unsigned percent, Rng *rng) {
+        size_t at = (size_t) put(text, 0, "area r %" PRIu64 "MiB\nphase 10000s\n", size / MIB);
+        unsigned place[SLABS];
+
+        for (unsigned i = 0; i < SLABS; i++) {
+                unsigned k = (unsigned) rng_below(rng, i + 1);
+
+                place[i] = place[k];
+                place[k] = i;
+        }
+        for (unsigned i = 0; i < SLABS; i++)
+                at += (size_t) put(text, at, "touch r %" PRIu64 "MiB %" PRIu64 "MiB %.2f%%\n", size / MIB / SLABS * place[i],
+                                   size / MIB / SLABS, percent * (1 - exp(-8.0 / (1 + i))));
+}
+
 /* A set that moves to another place every 20 s. */
 static void make_jumps(char *text, uint64_t size, unsigned percent, Rng *rng) {
         size_t at = (size_t) put(text, 0, "area r %" PRIu64 "MiB\n", size / MIB);
@@ -138,6 +170,8 @@ static const Workload workloads[] = {
         { "moving_window", make_moving, 4 * GIB, 100, 100, HALF, 0, 0, false },
         { "random_walk", make_walk, 16 * GIB, 100, 100, HALF, 0, 0, false },
         { "vma_churn", make_churn, 4 * GIB, 100, 120, NSEC_PER_SEC, 0, 0, true },
+        { "fft", make_fft, 768 * MIB, 100, 60, HALF, 0, 0, false },
+        { "skewed_keys", make_skewed, 8 * GIB, 100, 60, NSEC_PER_SEC, 0, 0, false },
         { "one_set_30", make_set, 160 * GIB, 30, 60, NSEC_PER_SEC, 0, 0, false },
         { "64_chunks", make_chunks, 62 * GIB, 100, 60, NSEC_PER_SEC, 0, 0, false },
         { "64_chunks_30", make_chunks, 62 * GIB, 30, 90, NSEC_PER_SEC, 0, 0, false },
@@ -155,11 +189,18 @@ static const Workload workloads[] = {
 typedef struct Result {
         double precision, recall, f1; /* means over the second half */
         double wss_p50, wss_p90;
+        double heat;                  /* correlation of estimated and true rates; NAN: nothing varies */
         double found;                 /* when F1 was 0.9 first, in seconds; NAN: never */
         double lag;                   /* median over the phases; NAN: never, or no phases */
         double samples_per_sec;
         double regions;
+        double cpu; /* of the policy: milliseconds per second, without what a source takes */
 } Result;
+
+/* Sums for Pearson's r of an estimate and the truth. */
+typedef struct Pairs {
+        double n, x, y, xx, yy, xy;
+} Pairs;
 
 /* The scores of a run, one per window, and when they were taken. */
 typedef struct Series {
@@ -167,7 +208,23 @@ typedef struct Series {
         nsec_t times[SNAPSHOTS_MAX];
         size_t n;
         double regions;
+        Pairs heat;
 } Series;
+
+static void add_pair(Pairs *pairs, double x, double y) {
+        pairs->n++;
+        pairs->x += x;
+        pairs->y += y;
+        pairs->xx += x * x;
+        pairs->yy += y * y;
+        pairs->xy += x * y;
+}
+
+static double pearson(const Pairs *p) {
+        double xx = p->xx - p->x * p->x / p->n, yy = p->yy - p->y * p->y / p->n;
+
+        return p->n > 0 && xx > 1e-9 * p->n && yy > 1e-9 * p->n ? (p->xy - p->x * p->y / p->n) / sqrt(xx * yy) : NAN;
+}
 
 static double percentile(const Series *series, size_t first, double percent) {
         WeightedValue values[SNAPSHOTS_MAX];
@@ -199,7 +256,8 @@ static double median_lag(const Series *series, nsec_t phase) {
 }
 
 static Result summarize(const Series *series, const Workload *workload, double samples_per_sec) {
-        Result result = { .found = NAN, .lag = median_lag(series, workload->phase), .samples_per_sec = samples_per_sec };
+        Result result = { .found = NAN, .lag = median_lag(series, workload->phase), .samples_per_sec = samples_per_sec,
+                          .heat = pearson(&series->heat) };
         size_t half = series->n / 2;
 
         for (size_t i = 0; i < series->n && isnan(result.found); i++)
@@ -226,6 +284,8 @@ static void begin(World *world, const Workload *workload, const AdaptPolicy *pol
         if (!text)
                 abort();
         attrs.aggregate = workload->aggregate;
+        if (policy == &DAMON_MODEL)
+                attrs = DAMON_MODEL_ATTRS;
         attrs.samples_per_sec = budget;
         rng_init(&rng, seed);
         workload->make(text, workload->size, workload->percent, &rng);
@@ -239,8 +299,27 @@ static void begin(World *world, const Workload *workload, const AdaptPolicy *pol
         free(text);
 }
 
+#define HEAT_BINS 512
+
+/* Compares rates at places that lie evenly in all regions. */
+static void add_heat(Series *series, const World *world, const Snapshot *snapshot) {
+        nsec_t at = world_age(world) - (snapshot->by_average ? snapshot->sample : snapshot->window / 2);
+        uint64_t step = snapshot->working_set.total / HEAT_BINS, next = step / 2, before = 0;
+
+        for (size_t i = 0; i < snapshot->n_regions; i++) {
+                const SnapshotRegion *region = &snapshot->regions[i];
+                double rate = region->samples > 0 ? (double) region->hits / (double) region->samples : 0;
+
+                for (; next < before + region->end - region->start; next += step)
+                        add_pair(&series->heat, snapshot->by_average ? region->rate : rate,
+                                 sim_source_share(world->source, region->start + next - before, at) * (1 - world->miss));
+                before += region->end - region->start;
+        }
+}
+
 static Result run_policy(const Workload *workload, const AdaptPolicy *policy, uint64_t seed) {
         double theta = workload->percent * (1 - workload->miss) / 200.0;
+        nsec_t cpu = 0, last = 0;
         static Series series;
         Result result;
         World world;
@@ -248,20 +327,30 @@ static Result run_policy(const Workload *workload, const AdaptPolicy *policy, ui
         series = (Series) {};
         begin(&world, workload, policy, seed);
         while (world_age(&world) < workload->seconds * NSEC_PER_SEC && series.n < SNAPSHOTS_MAX) {
+                nsec_t begun = clock_cpu_nsec(CPU_TIME_THREAD);
                 const Snapshot *snapshot = world_next_snapshot(&world);
 
+                cpu += clock_cpu_nsec(CPU_TIME_THREAD) - begun;
+                /* windows of DAMON's model are shorter: one in so many is enough */
+                if (world_age(&world) - last + snapshot->window / 2 < workload->aggregate)
+                        continue;
+                last = world_age(&world);
                 series.scores[series.n] = world_score(&world, snapshot, theta);
-                series.times[series.n++] = world_age(&world);
+                series.times[series.n++] = last;
                 series.regions += (double) snapshot->n_regions;
+                if (last >= workload->seconds * NSEC_PER_SEC / 2)
+                        add_heat(&series, &world, snapshot);
         }
         result = summarize(&series, workload,
                            (double) world.source->counters.samples * NSEC_PER_SEC / (double) world_age(&world));
+        result.cpu = 1e3 * (double) (cpu - MIN(world.checking, cpu)) / (double) world_age(&world);
         world_deinit(&world);
         return result;
 }
 
 /* One bin of the sweep: its state is that of its last pass; every page of it was checked once then. */
-static void sweep_bin(const World *world, const Workload *workload, size_t bin, nsec_t at, double theta, double sums[static 4]) {
+static void sweep_bin(const World *world, const Workload *workload, size_t bin, nsec_t at, double theta,
+                      double sums[static 4], Pairs *heat) {
         double pages = (double) workload->size / 4096, pass = pages / SWEEP_PAGES_PER_SEC * NSEC_PER_SEC;
         double offset = pass * (double) bin / SWEEP_BINS, size = (double) workload->size / SWEEP_BINS / 4;
         double passes = floor(((double) at - offset) / pass);
@@ -276,6 +365,8 @@ static void sweep_bin(const World *world, const Workload *workload, size_t bin, 
                 sums[1] += seen >= theta ? size : 0;
                 sums[2] += now >= theta && seen >= theta ? size : 0;
                 sums[3] += seen * size;
+                if (k == 0 && at >= workload->seconds * NSEC_PER_SEC / 2)
+                        add_pair(heat, seen, now * (1 - workload->miss));
         }
 }
 
@@ -293,7 +384,7 @@ static Result run_sweep(const Workload *workload, uint64_t seed) {
                 Score *score = &series.scores[series.n];
 
                 for (size_t bin = 0; bin < SWEEP_BINS; bin++)
-                        sweep_bin(&world, workload, bin, at, theta, sums);
+                        sweep_bin(&world, workload, bin, at, theta, sums, &series.heat);
                 score->precision = sums[1] > 0 ? sums[2] / sums[1] : 1;
                 score->recall = sums[0] > 0 ? sums[2] / sums[0] : 1;
                 score->f1 = sums[2] > 0 ? 2 * sums[2] / (sums[0] + sums[1]) : 0;
@@ -316,10 +407,12 @@ static const struct {
         { "f1", "share", "F1", offsetof(Result, f1), 3 },
         { "wss_error_p50", "share", "WSS p50", offsetof(Result, wss_p50), 3 },
         { "wss_error_p90", "share", "WSS p90", offsetof(Result, wss_p90), 3 },
+        { "heatmap_correlation", "r", "heat r", offsetof(Result, heat), 3 },
         { "found_after", "s", "found s", offsetof(Result, found), 1 },
         { "detection_lag_p50", "s", "lag s", offsetof(Result, lag), 2 },
         { "samples_per_sec", "1/s", "samples/s", offsetof(Result, samples_per_sec), 0 },
         { "regions_mean", "regions", "regions", offsetof(Result, regions), 0 },
+        { "policy_cpu", "ms/s", "CPU ms/s", offsetof(Result, cpu), 2 },
 };
 
 static double metric_of(const Result *result, size_t metric) {
@@ -408,12 +501,13 @@ static void print_header(const Choice *choice) {
 }
 
 static void run(const Workload *workload, const char *tool, const Choice *choice, bool *first) {
-        const AdaptPolicy *policy = adapt_policy_by_name(tool); /* NULL: the sweep */
+        const AdaptPolicy *policy = streq(tool, DAMON_MODEL.name) ? &DAMON_MODEL : adapt_policy_by_name(tool);
         Result results[64];
 
         for (uint64_t k = 0; k < choice->n_seeds; k++) {
                 uint64_t seed = choice->first_seed + k;
 
+                /* no policy: the sweep */
                 results[k] = policy ? run_policy(workload, policy, seed) : run_sweep(workload, seed);
                 if (choice->json)
                         print_json(workload, tool, &results[k], seed, first);
@@ -424,7 +518,7 @@ static void run(const Workload *workload, const char *tool, const Choice *choice
 }
 
 int main(int argc, char **argv) {
-        static const char *const tools[] = { "classic", "directed", "sweep" };
+        static const char *const tools[] = { "damon", "classic", "directed", "sweep" };
         bool first = true;
         Choice choice;
 

@@ -68,8 +68,13 @@ class Report(unittest.TestCase):
 
   def test_verdicts(self):
     results = {('fft', 'udamon'): {'cpu_share': 0.02, 'slowdown': 0.004, 'interference': 0.006},
-               ('fft', 'kdamon'): {'cpu_share': 0.03}}
-    self.assertEqual([good for good, _ in overhead.verdicts(results)], [True, True, False])
+               ('fft', 'kdamon'): {'cpu_share': 0.05},
+               ('zigzag_30secs', 'udamon'): {'cpu_share': 0.01, 'interference': 0.001, 'wss_error_estimate_p50': 0.015,
+                                             'wss_error_estimate_p90': 0.03},
+               ('zigzag_30secs', 'kdamon'): {'cpu_share': 0.01, 'wss_error_estimate_p50': 0.02,
+                                             'wss_error_estimate_p90': 0.09}}
+    self.assertEqual([good for good, _ in overhead.verdicts(results)],
+                     [False, True, True, False, True, True, True, False])
 
 
 if __name__ == '__main__':

@@ -61,6 +61,7 @@ static SpaceSize world_size(Source *source, Space *space) {
 
 static int world_check(Source *source, Space *space, Sample *samples, size_t n) {
         World *world = world_of(source);
+        nsec_t cpu = clock_cpu_nsec(CPU_TIME_THREAD);
         int r;
 
         r = world->real->check(source, space, samples, n);
@@ -73,6 +74,7 @@ static int world_check(Source *source, Space *space, Sample *samples, size_t n) 
                 if (samples[i].use != USE_PROGRAM)
                         samples[i].trials = samples[i].hits = 0;
         }
+        world->checking += clock_cpu_nsec(CPU_TIME_THREAD) - cpu;
         return r;
 }
 

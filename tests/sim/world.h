@@ -19,6 +19,7 @@ struct World {
         const SourceOps *real; /* the source's own */
         Rng rng;
 
+        nsec_t checking; /* CPU time that the simulation took to answer, which is not the monitor's */
         double miss; /* the probability that an access goes unseen, as those that hit the TLB do */
         uint64_t untrackable; /* no verdict about pages from this address on; 0: all have one */
         PageUse (*use)(const World *world, uint64_t addr); /* as physical memory; NULL: all is of programs */
