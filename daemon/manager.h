@@ -25,7 +25,7 @@ typedef struct Manager {
         double cpu_share; /* used up to then */
 } Manager;
 
-#define CPU_LIMIT_DEFAULT 0.0
+#define CPU_LIMIT_DEFAULT 0.01
 
 enum {
         MANAGER_E_EXISTS = 16, /* beside ENGINE_E_… */

@@ -31,6 +31,10 @@ void pace_spent(Pace *pace, nsec_t cpu, uint64_t samples) {
         pace->samples += samples;
 }
 
+static bool may_restart(const Pace *pace, const MonitorAttrs *attrs) {
+        return pace->held >= MIN(attrs->aggregate, PACE_HOLD_MAX);
+}
+
 /* So many samples per second, at intervals that are worth a wake-up. The window keeps its length as long as it has
  * several of them. */
 static bool set_budget(Pace *pace, MonitorAttrs *attrs, const MonitorAttrs *asked, double ratio, double used,
@@ -47,7 +51,8 @@ static bool set_budget(Pace *pace, MonitorAttrs *attrs, const MonitorAttrs *aske
 
         attrs->samples_per_sec = (uint32_t) ceil(pace->budget);
         sample = CLAMP(PACE_BATCH / pace->budget * (double) NSEC_PER_SEC, (double) asked->sample, slowest);
-        *ret_restart = sample > (double) attrs->sample * SAMPLE_STEP || sample * SAMPLE_STEP < (double) attrs->sample;
+        *ret_restart = may_restart(pace, attrs) && (sample > (double) attrs->sample * SAMPLE_STEP ||
+                                                    sample * SAMPLE_STEP < (double) attrs->sample);
         if (*ret_restart) {
                 attrs->sample = (nsec_t) sample;
                 attrs->aggregate = MAX(asked->aggregate, 5 * attrs->sample);
@@ -60,7 +65,8 @@ static bool set_stretch(Pace *pace, MonitorAttrs *attrs, const MonitorAttrs *ask
         double factor = CLAMP(1 / ratio, FACTOR_MIN, FACTOR_MAX), sample;
         double wanted = CLAMP(pace->stretch / factor, 1.0, STRETCH_MAX);
 
-        *ret_restart = wanted > pace->stretch * STRETCH_STEP || wanted * STRETCH_STEP < pace->stretch;
+        *ret_restart = may_restart(pace, attrs) &&
+                       (wanted > pace->stretch * STRETCH_STEP || wanted * STRETCH_STEP < pace->stretch);
         if (!*ret_restart)
                 return false;
 
@@ -81,6 +87,7 @@ bool pace_adjust(Pace *pace, const MonitorAttrs *asked, bool budget, double rati
         bool changed = false;
 
         *ret_restart = false;
+        pace->held += elapsed;
         pace->share = (double) pace->cpu / (double) NSEC_PER_SEC / seconds;
         if (budget)
                 changed = set_budget(pace, attrs, asked, ratio, used, ret_restart);
@@ -88,5 +95,7 @@ bool pace_adjust(Pace *pace, const MonitorAttrs *asked, bool budget, double rati
                 changed = set_stretch(pace, attrs, asked, ratio, ret_restart);
         pace->cpu = 0;
         pace->samples = 0;
+        if (*ret_restart)
+                pace->held = 0;
         return changed;
 }

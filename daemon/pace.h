@@ -6,15 +6,20 @@
 
 #include "monitor/attrs.h"
 
+/* Intervals that have changed stay for a window, so that it can end and what they cost shows; or for so long, if that
+ * is shorter. */
+#define PACE_HOLD_MAX (20 * NSEC_PER_SEC)
+
 typedef struct Pace {
         nsec_t cpu;       /* that its steps took since the last look */
         uint64_t samples; /* that were checked since then */
         double budget;    /* samples per second; 0: not set yet */
         double stretch;   /* of the intervals, where there is no budget; 1 and more */
         double share;     /* of a CPU, that its steps used up to the last look */
+        nsec_t held;      /* for how long the intervals in force have been */
 } Pace;
 
-#define PACE_INITIAL ((Pace) { .stretch = 1 })
+#define PACE_INITIAL ((Pace) { .stretch = 1, .held = PACE_HOLD_MAX })
 
 /* One step took so much. */
 void pace_spent(Pace *pace, nsec_t cpu, uint64_t samples);

@@ -22,7 +22,7 @@ int monitor_config_init(MonitorConfig *monitor, const char *name) {
                 .name = strdup(name),
                 .ops = strdup("vaddr"),
                 .source = strdup("auto"),
-                .policy = strdup("classic"),
+                .policy = strdup("directed"),
                 .attrs = MONITOR_ATTRS_DEFAULT,
         };
         if (monitor->name && monitor->ops && monitor->source && monitor->policy)

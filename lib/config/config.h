@@ -33,7 +33,7 @@ typedef struct MonitorConfig {
         char *name;
         char *ops;    /* "vaddr", "paddr" */
         char *source; /* "auto", "idle", "softdirty", "referenced", "sim" */
-        char *policy; /* "classic" */
+        char *policy; /* "directed" */
         TargetConfig *targets;
         size_t n_targets;
         MonitorAttrs attrs;

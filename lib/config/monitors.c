@@ -256,8 +256,8 @@ static const SchemaChoice source_choices[] = {
 };
 
 static const SchemaChoice policy_choices[] = {
-        { "classic", "DAMON's algorithm: merge by access rate, split at random.", NULL },
         { "directed", "A budget of samples goes where it changes the answer; surprises are followed at once.", NULL },
+        { "classic", "DAMON's algorithm: merge by access rate, split at random.", NULL },
         {},
 };
 

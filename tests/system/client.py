@@ -337,7 +337,7 @@ class Run(Case):
     os.mkdir(mount)
     # what is left is looked at inside of the private mount namespace, too
     script = f'mount -t tmpfs -o size=1M none {mount} || exit 77\n' \
-             f'"$UDAMONCTL" run {" ".join(RUN_SIM)} --regions 300,400 --record {mount}/r.db -- ' \
+             f'"$UDAMONCTL" run {" ".join(RUN_SIM)} --regions 300,400 --cpu-limit none --record {mount}/r.db -- ' \
              'sh -c "sleep 3; echo finished"\n' \
              f'code=$?; "$UDAMONCTL" wss -i {mount}/r.db >&2 || exit 99; exit $code'
     result = subprocess.run(['unshare', '-m', 'sh', '-c', script], capture_output=True, text=True, check=False,

@@ -109,7 +109,7 @@ class Weight(Case):
     server = self.daemon('--log-level', 'error')
     with server.connect() as link:
       idle = status(server.pid, 'VmRSS')
-      link.start('demo', **{**SIM, 'min_regions': 700, 'max_regions': 1000, 'sample_ns': 1_000_000,
+      link.start('demo', **{**SIM, 'policy': 'classic', 'min_regions': 700, 'max_regions': 1000, 'sample_ns': 1_000_000,
                             'aggregate_ns': 20_000_000})
       most = 0
       seen = self.snapshot(link, 'demo', lambda s: len(s['regions']) >= 500)

@@ -403,7 +403,7 @@ static void check_full(const Config *config) {
         ck_assert_uint_eq(config->n_monitors, 1);
         ck_assert_str_eq(monitor->name, "damo-0");
         ck_assert_str_eq(monitor->source, "auto");
-        ck_assert_str_eq(monitor->policy, "classic");
+        ck_assert_str_eq(monitor->policy, "directed");
         ck_assert_uint_eq(monitor->n_targets, 2);
         ck_assert_int_eq(monitor->targets[0].pid, 1234);
         ck_assert_int_eq(monitor->targets[1].pid, 1235);

@@ -211,7 +211,7 @@ START_TEST(minimal_has_defaults) {
         ck_assert_uint_eq(config->n_monitors, 1);
         ck_assert_str_eq(m->name, "a");
         ck_assert_str_eq(m->source, "auto");
-        ck_assert_str_eq(m->policy, "classic");
+        ck_assert_str_eq(m->policy, "directed");
         ck_assert_uint_eq(m->n_targets, 1);
         ck_assert_int_eq(m->targets[0].pid, 1);
         ck_assert_ptr_null(m->targets[0].command);

@@ -17,13 +17,17 @@ typedef struct Model {
         uint32_t regions; /* one sample each per interval, where there is no budget */
 } Model;
 
+static unsigned windows; /* that ended in the last run() */
+
 /* Runs for n looks under the limit; what the last half used of a CPU on average. */
 static double run(const Model *model, bool budget, double limit, unsigned n, MonitorAttrs *attrs) {
         MonitorAttrs asked = *attrs;
         Pace pace = PACE_INITIAL;
         double sum = 0, average = 0;
+        nsec_t open = 0;
         Rng rng;
 
+        windows = 0;
         rng_init(&rng, 1);
         for (unsigned i = 0; i < n; i++) {
                 double seconds = (double) LOOK / (double) NSEC_PER_SEC;
@@ -40,6 +44,9 @@ static double run(const Model *model, bool budget, double limit, unsigned n, Mon
                 cpu += model->rest * seconds;
                 average = average > 0 ? (average + cpu / (double) LOOK) / 2 : cpu / (double) LOOK;
                 (void) pace_adjust(&pace, &asked, budget, average / limit, LOOK, attrs, &restart);
+                open = restart ? 0 : open + LOOK;
+                windows += (unsigned) (open / attrs->aggregate);
+                open %= attrs->aggregate;
                 ck_assert_int_eq(monitor_attrs_validate(attrs, NULL), 0);
                 ck_assert_uint_ge(attrs->sample, asked.sample);
                 ck_assert_uint_ge(attrs->aggregate, attrs->sample);
@@ -109,6 +116,18 @@ START_TEST(tiny_limit) {
 }
 END_TEST
 
+/* However dear a source is: intervals that are looked for begin no window anew before it has ended. */
+START_TEST(windows_end) {
+        const Model model = { .wakeup = 15e3, .sample = 8e6, .regions = 1 };
+        MonitorAttrs attrs = MONITOR_ATTRS_DEFAULT;
+
+        attrs.sample = 200 * NSEC_PER_MSEC;
+        attrs.aggregate = NSEC_PER_SEC;
+        (void) run(&model, false, 0.01, 30, &attrs);
+        ck_assert_uint_ge(windows, 8);
+}
+END_TEST
+
 int main(void) {
         TCase *tcase = tcase_create("pace");
         Suite *suite = suite_create("pace");
@@ -116,6 +135,7 @@ int main(void) {
         int failed;
 
         tcase_add_loop_test(tcase, limit_is_kept, 0, 9);
+        tcase_add_test(tcase, windows_end);
         tcase_add_test(tcase, nothing_to_limit);
         tcase_add_test(tcase, no_wind_up);
         tcase_add_test(tcase, tiny_limit);
