@@ -147,7 +147,7 @@ class Metrics(Case):
 
   def test_a_snapshot_of_several_parts(self):
     with self.server.connect() as link:
-      link.start('large', **{**SIM, 'sample_ns': 200_000_000, 'aggregate_ns': 400_000_000, 'min_regions': 5000,
+      link.start('large', **{**SIM, 'sample_ns': 1_000_000_000, 'aggregate_ns': 2_000_000_000, 'min_regions': 4200,
                              'max_regions': 10000})
       wait_for(lambda: link.monitor('large')['runtime']['snapshots'] >= 2, 'snapshots')
     families = strict(self.metrics())
