@@ -37,7 +37,7 @@ static int locate(Sampling *s, Process *process, uint64_t addr) {
 
         if (process_pagemap(process, &s->io, addr, &entry) != 0 || !pagemap_present(entry))
                 return -1;
-        if (pagemap_pfn(entry) != 0 && s->layout->origin != LAYOUT_ZONEINFO) {
+        if (pagemap_pfn(entry) != 0 && s->layout->origin != LAYOUT_ZONEINFO && !s->layout->ambiguous) {
                 int node = node_at(s->layout, pagemap_pfn(entry) << page_shift());
 
                 if (node >= 0)

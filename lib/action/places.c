@@ -62,7 +62,7 @@ static void read_layout(Actor *actor, Places *places) {
         layout_deinit(&places->layout);
         if (layout_read(actor->roots, &places->layout) < 0)
                 places->layout = (Layout) {};
-        else if (places->layout.origin == LAYOUT_ZONEINFO)
+        else if (places->layout.ambiguous || places->layout.origin == LAYOUT_ZONEINFO)
                 layout_deinit(&places->layout);
 }
 

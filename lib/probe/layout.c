@@ -69,6 +69,7 @@ static void tidy(Layout *layout) {
         for (size_t i = 1; i < layout->n; i++) {
                 LayoutRange *last = &layout->ranges[kept], next = layout->ranges[i];
 
+                layout->ambiguous |= next.start < last->end && next.node != last->node;
                 next.start = MAX(next.start, last->end);
                 if (next.start >= next.end)
                         continue;
@@ -269,7 +270,7 @@ static int add_by_node(const LayoutRange *range, const Layout *nodes, Layout *la
 }
 
 static int settle(const Layout *ram, const Layout *nodes, Layout *ret) {
-        _cleanup_(layout_deinit) Layout layout = { .origin = ram->origin };
+        _cleanup_(layout_deinit) Layout layout = { .origin = ram->origin, .ambiguous = nodes->ambiguous };
         int r = 0;
 
         for (size_t i = 0; i < ram->n && r == 0; i++)
@@ -294,7 +295,8 @@ int layout_read(const RootFds *roots, Layout *ret) {
         if (r < 0)
                 return r;
 
-        nodes = blocks.n > 0 ? &blocks : &zones;
+        /* a block in which two nodes meet is listed by both */
+        nodes = blocks.n > 0 && (!blocks.ambiguous || zones.n == 0) ? &blocks : &zones;
         ram = iomem.n > 0 ? &iomem : nodes;
         return ram->n == 0 ? -ENODATA : settle(ram, nodes, ret);
 }

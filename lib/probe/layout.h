@@ -2,6 +2,7 @@
 /* Where the machine's memory lies in physical addresses, and on which NUMA node. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,7 @@ typedef struct LayoutRange {
 
 typedef struct Layout {
         LayoutOrigin origin;
+        bool ambiguous; /* two nodes claim the same memory: which of them has it is not certain everywhere */
         LayoutRange *ranges; /* ascending, disjoint */
         size_t n;
         size_t allocated;

@@ -273,7 +273,7 @@ def a_hot_half_flips_with_balancing(server):
 
 class Redis:
   """A redis-server of its own, and its keys. Debian has the server under this name, too, in a package that starts nothing."""
-  BINARY, SOCKET, KEYS, HOT, SIZE = '/usr/bin/redis-check-rdb', '/tmp/redis.socket', 32000, 3200, 2000
+  BINARY, SOCKET, KEYS, HOT, SIZE = '/usr/bin/redis-check-rdb', '/tmp/redis.socket', 16000, 1600, 2000
 
   def __enter__(self):
     if not os.path.exists(self.BINARY):
