@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/macro.h"
 #include "config/load.h"
 
@@ -165,6 +166,35 @@ START_TEST(single_keys) {
         ck_assert_str_eq(keys[0], "state_directory");
         ck_assert_int_eq(settings_set(&a, "socket", "/y", NULL), 0);
         ck_assert_uint_eq(settings_fixed_differences(&a, &b, keys, 1), 2);
+}
+END_TEST
+
+/* What is commented out in the file that is shipped is the default. */
+START_TEST(shipped_file) {
+        _cleanup_(settings_deinit) Settings shipped = {}, defaults = {};
+        _cleanup_free_ char *path = NULL, *errors = NULL;
+        _cleanup_(buffer_deinit) Buffer text = {};
+
+        ck_assert_int_gt(asprintf(&path, "%s/conf/udamond.conf", getenv("SOURCE_ROOT") ?: "."), 0);
+        ck_assert_int_eq(read_whole_at(AT_FDCWD, path, 65536, &text), 0);
+        for (char *p = text.data; (p = strstr(p, "\n#")); p++)
+                if (p[2] != ' ')
+                        p[1] = ' '; /* indented, it counts */
+        ck_assert_int_eq(parse(text.data, strlen(text.data), &shipped, &errors), 0);
+        ck_assert_str_eq(errors, "");
+        ck_assert_int_eq(settings_init(&defaults), 0);
+        ck_assert_ptr_null(strstr(text.data, "\n#log"));
+        ck_assert_str_eq(shipped.monitors, "/etc/udamon/monitors.d");
+        ck_assert_uint_eq(shipped.log_level, defaults.log_level);
+        ck_assert_double_eq(shipped.cpu_limit, defaults.cpu_limit);
+        ck_assert_str_eq(shipped.read_group, defaults.read_group);
+        ck_assert_str_eq(shipped.admin_group, defaults.admin_group);
+        ck_assert_uint_eq(shipped.connections, defaults.connections);
+        ck_assert_uint_eq(shipped.connections_per_user, defaults.connections_per_user);
+        ck_assert_uint_eq(shipped.streams_per_user, defaults.streams_per_user);
+        ck_assert_uint_eq(shipped.output, defaults.output);
+        ck_assert_uint_eq(shipped.unfinished, defaults.unfinished);
+        ck_assert_uint_eq(shipped.unread, defaults.unread);
 }
 END_TEST
 
@@ -341,6 +371,7 @@ int main(void) {
         tcase_add_test(texts, refusals);
         tcase_add_test(texts, no_text);
         tcase_add_test(texts, single_keys);
+        tcase_add_test(texts, shipped_file);
         suite_add_tcase(suite, texts);
         tcase_add_checked_fixture(files, make_root, remove_root);
         tcase_add_test(files, usual_places);
