@@ -83,6 +83,7 @@ static int cover(Builder *b, size_t item, uint64_t from) {
                 from = 0;
                 if (count == 0)
                         continue;
+                b->prejudged &= !plan->items[item].decided; /* of such a one no page-level filter is asked */
                 reverse->ranges[reverse->n_ranges++] = (ReverseRange) { first, count, states };
                 states += count;
                 left -= count;
@@ -410,7 +411,7 @@ int reverse_build(Actor *actor, const SchemeRun *scheme, size_t item, uint64_t f
                 .scheme = scheme,
                 .begin = actor_busy(actor),
                 .time_max = MIN(left, (nsec_t) BUILD_TIME_MAX),
-                .prejudged = can_prejudge(&scheme->plan->spec->config) && !actor->run.plan->items[item].decided,
+                .prejudged = can_prejudge(&scheme->plan->spec->config),
                 .cgroups_known = true,
         };
         int r = -ENOMEM;

@@ -265,6 +265,23 @@ START_TEST(filters_by_cgroup) {
 }
 END_TEST
 
+/* Where a core filter has decided, no other is asked, whatever the items beside it. */
+START_TEST(decided_items_pass) {
+        own(0, 100, 1000);
+        fake_plan_deinit(&plan);
+        fake_plan_init(&plan, ACTION_COLD, 2);
+        plan.plan->targets[0].physical = true;
+        plan.plan->targets[0].pid = 0;
+        plan.plan->n_items = 2;
+        plan.plan->items[0] = (PlanItem) { .start = 1000 * PAGE, .end = 1050 * PAGE };
+        plan.plan->items[1] = (PlanItem) { .start = 1050 * PAGE, .end = 1100 * PAGE, .decided = true };
+        fake_plan_filter(&plan, of_cgroup("/none", true, true));
+        fake_plan_run(&plan, actor);
+        ck_assert_uint_eq(plan.result->items[0].others[OUTCOME_FILTERED], 50 * PAGE);
+        ck_assert_uint_eq(plan.result->items[1].applied, 50 * PAGE);
+}
+END_TEST
+
 /* What a frame does not tell is asked at the address. */
 START_TEST(other_filters) {
         const ItemResult *r;
@@ -430,6 +447,7 @@ int main(void) {
         tcase_add_test(cases, moved_is_counted);
         tcase_add_test(cases, filters_by_cgroup);
         tcase_add_test(cases, other_filters);
+        tcase_add_test(cases, decided_items_pass);
         tcase_add_test(cases, pieces_are_joined);
         tcase_add_test(cases, a_quota_ends_it);
         tcase_add_test(cases, no_time_nothing_done);
