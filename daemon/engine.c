@@ -177,6 +177,27 @@ static int refresh_memory(Engine *e) {
         return engine_add_memory(e, NULL);
 }
 
+/* Want of descriptors passes, and is no fault of the monitor: it looks again in a while. */
+#define STARVED_INTERVAL NSEC_PER_SEC
+
+static bool passes(Engine *e, int r) {
+        bool starved = r == -EMFILE || r == -ENFILE;
+
+        if (starved && !e->starved)
+                log_warning("monitor '%s': cannot look now: %s", e->config.name, error_text(r));
+        if (!starved && e->starved)
+                log_notice("monitor '%s': looks again", e->config.name);
+        e->starved = starved;
+        return starved;
+}
+
+static int arm(sd_event_source *s, nsec_t next) {
+        /* round up: a wake-up just before the deadline would do nothing */
+        int r = sd_event_source_set_time(s, (next + NSEC_PER_USEC - 1) / NSEC_PER_USEC);
+
+        return r < 0 ? r : sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+}
+
 static int on_step(sd_event_source *s, uint64_t usec, void *userdata) {
         nsec_t now = clock_nsec(CLOCK_MONOTONIC);
         Engine *e = userdata;
@@ -187,24 +208,20 @@ static int on_step(sd_event_source *s, uint64_t usec, void *userdata) {
         skip_gap(e, usec * NSEC_PER_USEC, now);
         r = step(e, &next);
         e->step_end = clock_nsec(CLOCK_MONOTONIC);
-        if (r >= 0 && monitor_n_targets(e->monitor) > 0) {
-                /* round up: a wake-up just before the deadline would do nothing */
-                r = sd_event_source_set_time(s, (next + NSEC_PER_USEC - 1) / NSEC_PER_USEC);
-                if (r >= 0)
-                        r = sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+        if (r >= 0 && monitor_config_is_physical(&e->config))
+                r = refresh_memory(e);
+        if (passes(e, r)) {
+                next = e->step_end + STARVED_INTERVAL;
+                r = 0;
         }
+        if (r >= 0 && monitor_n_targets(e->monitor) > 0)
+                r = arm(s, next);
         if (r < 0) {
                 engine_fail(e, r);
                 return 0;
         }
 
-        if (monitor_config_is_physical(&e->config)) {
-                r = refresh_memory(e);
-                if (r < 0) {
-                        engine_fail(e, r);
-                        return 0;
-                }
-        } else
+        if (!monitor_config_is_physical(&e->config))
                 engine_refresh_names(e);
         take_snapshot(e);
         return 0;

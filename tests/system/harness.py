@@ -147,12 +147,13 @@ class Daemon:
   """A udamond on a socket of its own. Without a CPU limit unless a test gives one: these tests want many windows soon,
   on machines that are busy."""
 
-  def __init__(self, directory, *arguments, prefix=(), wait=True, environment=None, socket_path=None):
+  def __init__(self, directory, *arguments, prefix=(), wait=True, environment=None, socket_path=None,
+               limit=('--cpu-limit', 'none')):
     self.socket = socket_path or os.path.join(directory, 's')
     self.log_path = tempfile.mktemp(prefix='log-', dir=directory)
     none = [] if '--config' in arguments or '-c' in arguments else ['--config', 'none']  # not what this machine has
     with open(self.log_path, 'wb') as log:
-      command = [*prefix, udamond, '--socket', self.socket, '--cpu-limit', 'none', *none, *arguments]
+      command = [*prefix, udamond, '--socket', self.socket, *limit, *none, *arguments]
       self.process = subprocess.Popen(command, stdout=log, stderr=log,
                                       stdin=subprocess.DEVNULL, env={**os.environ, **(environment or {})},
                                       preexec_fn=die_with_us)

@@ -3,6 +3,7 @@
 """The daemon as a service: directories of configuration, what a reload changes and refuses, what the service manager is told."""
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -10,7 +11,7 @@ import stat
 import subprocess
 
 import harness
-from harness import Case, Varlink, main, wait_for, write
+from harness import REAL, Case, Varlink, main, needs_root, wait_for, write
 
 MONITOR = 'monitors:\n  - {name: %s, source: sim, seed: 1%s}\n'
 SCHEME = ', schemes: [{name: cold, action: pageout, access_pattern: {access_rate: [0%, 0%]}}]'
@@ -32,7 +33,7 @@ class Service(Case):
     return write(os.path.join(self.etc, 'monitors.d', name + '.yaml'), text)
 
   def begin(self, *arguments, **options):
-    self.server = self.daemon('--config', self.etc, *arguments, **options)
+    self.server = self.daemon('--config', self.etc, *arguments, limit=(), **options)
     self.link = self.link_to(self.server)
 
   def names(self):
@@ -126,6 +127,20 @@ class Service(Case):
     actions = self.link.call('GetCapabilities')['actions']
     self.assertEqual([a['name'] for a in actions if a['usable']], ['stat'])
     self.assertTrue(any('only looks' in a['reason'] for a in actions))
+
+  @needs_root
+  def test_few_descriptors(self):
+    self.begin()
+    process = self.target('hold', 8 << 20)
+    name = self.link.start(**{**REAL, 'targets': [{'pid': process.pid}]})
+    before = self.snapshot(self.link, name)['sequence']
+    soft, hard = resource.prlimit(self.server.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(self.server.pid, resource.RLIMIT_NOFILE, (3, hard))
+    wait_for(lambda: self.server.said(f"'{name}': cannot look now: Too many open files"), 'want of descriptors')
+    resource.prlimit(self.server.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    wait_for(lambda: self.server.said(f"'{name}': looks again"), 'its end')
+    self.snapshot(self.link, name, lambda s: s['sequence'] > before + 1)
+    self.assertEqual(self.server.said('cannot look now'), 1)
 
   def test_what_the_service_manager_is_told(self):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
