@@ -29,6 +29,7 @@ struct Engine {
         EngineState state;
         char *message;
         bool from_file;
+        bool late; /* the last step ended after the next one was due */
         bool told_full; /* that there are more processes than it has room for */
         uint64_t last_update; /* of the maps, when engine_add_memory() was called last */
 };

@@ -198,6 +198,20 @@ static int arm(sd_event_source *s, nsec_t next) {
         return r < 0 ? r : sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
 }
 
+/* Before clients: their number must not make samples late. But steps that take longer than their interval come behind
+ * all else: one follows the other without a break, and nobody would ever be answered, nor a signal heard. */
+#define STEP_PRIORITY (SD_EVENT_PRIORITY_IMPORTANT + 1)
+#define STEP_PRIORITY_LATE (SD_EVENT_PRIORITY_NORMAL + 1)
+
+static int keep_place(Engine *e, nsec_t next) {
+        bool late = clock_nsec(CLOCK_MONOTONIC) >= next;
+
+        if (late == e->late)
+                return 0;
+        e->late = late;
+        return sd_event_source_set_priority(e->step_timer, late ? STEP_PRIORITY_LATE : STEP_PRIORITY);
+}
+
 static int on_step(sd_event_source *s, uint64_t usec, void *userdata) {
         nsec_t now = clock_nsec(CLOCK_MONOTONIC);
         Engine *e = userdata;
@@ -224,6 +238,8 @@ static int on_step(sd_event_source *s, uint64_t usec, void *userdata) {
         if (!monitor_config_is_physical(&e->config))
                 engine_refresh_names(e);
         take_snapshot(e);
+        if (e->step_timer && keep_place(e, next) < 0)
+                log_warning("monitor '%s': cannot give way to others", e->config.name);
         return 0;
 }
 
@@ -297,9 +313,8 @@ static int start(Engine *e, char **ret_error) {
                 return r;
 
         r = add_timer(e, on_step, &e->step_timer);
-        /* before clients: their number must not make samples late */
         if (r == 0)
-                r = sd_event_source_set_priority(e->step_timer, SD_EVENT_PRIORITY_IMPORTANT + 1);
+                r = sd_event_source_set_priority(e->step_timer, STEP_PRIORITY);
         if (r >= 0 && e->chosen.kind != SOURCE_SIM && !monitor_config_is_physical(&e->config))
                 r = add_timer(e, engine_on_follow, &e->follow_timer);
         return r < 0 ? r : 0;
