@@ -1245,7 +1245,7 @@ START_TEST(every_difference_is_seen) {
         DIFFERS(b.targets[0].unit = strdup("x.service"));
         DIFFERS(b.targets[0].user = strdup("x"));
         DIFFERS(b.targets[0].min_rss = 1);
-        DIFFERS(free(b.targets[0].command); b.n_targets = 0);
+        DIFFERS(target_config_deinit(&b.targets[0]); b.n_targets = 0);
         DIFFERS(b.attrs.sample++);
         DIFFERS(b.attrs.aggregate++);
         DIFFERS(b.attrs.update++);
