@@ -313,7 +313,8 @@ static const SchemaField monitor_fields[] = {
           .max = 1000000,
           .word = "auto",
           .doc = "The budget of the policy directed, over all targets: at most so many samples per second. "
-                 "With auto, 2600, or what the daemon's CPU limit pays for." },
+                 "With auto, 2600, or what the daemon's CPU limit pays for. "
+                 "At one sampling at most 8192 are taken, so that long intervals delay nobody." },
         { .key = "max_region_size",
           .type = SCHEMA_SIZE,
           .offset = offsetof(MonitorConfig, attrs.max_region_size),

@@ -157,7 +157,7 @@ int settings_init(Settings *settings) {
                 .log_level = 3,
                 .read_group = strdup("udamon-read"),
                 .admin_group = strdup("udamon-admin"),
-                .connections = 64,
+                .connections = 128,
                 .connections_per_user = 16,
                 .streams_per_user = 8,
                 .output = UINT64_C(4) << 20,

@@ -15,6 +15,10 @@
 
 #define BUDGET_DEFAULT 2600 /* samples per second */
 
+/* Samples of an interval are taken in one go: with long intervals the budget is not used up, rather than that everybody
+ * else waits for it. */
+#define TICK_MAX 8192
+
 /* Shares of the budget. */
 #define SEARCH_SHARE 0.75 /* at most, of what exploration leaves */
 #define KNOWN_SHARE 0.25  /* at most */
@@ -55,8 +59,9 @@ static double target_share(const AdaptContext *context, const Target *target) {
 
 double draw_budget(const AdaptContext *context, const Target *target) {
         uint32_t rate = context->attrs->samples_per_sec > 0 ? context->attrs->samples_per_sec : BUDGET_DEFAULT;
+        double tick = (double) rate * (double) context->attrs->sample / (double) NSEC_PER_SEC;
 
-        return (double) rate * (double) context->attrs->sample / (double) NSEC_PER_SEC * target_share(context, target);
+        return MIN(tick, (double) TICK_MAX) * target_share(context, target);
 }
 
 /* How many samples a region lacks in a tick: what is accessed, or new, is to have one, and more as long as its rate is
