@@ -20,10 +20,6 @@
 /* Scores that differ less say little: a fifth of an idle time. */
 #define SCORE_ALIKE (1.0 / 512)
 
-/* With a goal, this part of what is resident (or so much) is taken before it is known whether it stays away. */
-#define TRIAL_PART 128
-#define TRIAL_LEAST (UINT64_C(1) << 20)
-
 /* Swap is not filled to the brim: the machine may need the last of it more urgently than we do. */
 #define SWAP_RESERVE (UINT64_C(4) << 20)
 
@@ -348,29 +344,15 @@ static nsec_t last_begin(const Running *running) {
         return end == NSEC_INFINITY ? end : end - MIN(BATCH_TIME_MAX, quota->reset_interval / 8);
 }
 
-/* Who names a goal wants nothing to be harmed, and what harm it does to take memory is known only once that had time to
- * come back: until then no more is taken than has proved to stay away. */
-static uint64_t trial_left(const Decision *d, const Running *running) {
-        double left = (double) MAX(resident(d->snapshot) / TRIAL_PART, TRIAL_LEAST);
-
-        if (running->spec->config.quota.n_goals == 0 || running->spec->config.action != ACTION_PAGEOUT ||
-            !running_acts(running))
-                return UINT64_MAX;
-        left += ledger_trust(&running->ledger, d->now);
-        return left > 0 ? (uint64_t) fmin(left, 0x1p60) : 0;
-}
-
 static void limit_scheme(Decision *d, Running *running, PlanScheme *to) {
         const SchemeConfig *config = &running->spec->config;
         nsec_t interval = apply_interval(d, running);
-        uint64_t left = quota_bytes_left(&running->quota, &config->quota), trial = trial_left(d, running);
 
         *to = (PlanScheme) {
                 .id = running->id,
                 .spec = scheme_spec_ref(running->spec),
                 .dry_run = config->dry_run || is_simulated(d),
-                .bytes_max = MIN(left, trial),
-                .on_trial = trial < left,
+                .bytes_max = quota_bytes_left(&running->quota, &config->quota),
                 .time_max = quota_time_left(&running->quota, &config->quota),
                 .swap_max = config->action == ACTION_PAGEOUT ? swap_allowance(d, running) : UINT64_MAX,
                 /* nothing that the next window would see, nor long past the snapshot that it rests on */
@@ -398,8 +380,7 @@ static int decide_scheme(Decision *d, Running *running) {
         limit_scheme(d, running, to);
         if (to->bytes_max < PAGE_SIZE_MIN || to->time_max == 0) {
                 /* nothing left in this window: they wait for the next */
-                running->quota.full |= to->time_max == 0 || !to->on_trial;
-                running->quota.held |= to->on_trial;
+                running->quota.full = true;
                 running->continuing = true;
                 to->spec = scheme_spec_unref(to->spec);
                 d->n_items = first;

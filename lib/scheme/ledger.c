@@ -93,7 +93,6 @@ static LedgerEntry part_of(const LedgerEntry *entry, uint64_t start, uint64_t en
         part.start = start;
         part.end = end;
         part.applied = (uint64_t) ((double) entry->applied * share);
-        part.carried = (uint64_t) ((double) entry->carried * share);
         part.left = (uint64_t) ((double) entry->left * share);
         part.back = (uint64_t) ((double) entry->back * share);
         part.returned = (uint64_t) ((double) entry->returned * share);
@@ -145,8 +144,7 @@ static uint64_t still_away(const LedgerEntry *old, const LedgerEntry *new) {
 static void carry_over(LedgerEntry *new, uint64_t away) {
         uint64_t size = new->end - new->start, absent = size - MIN(new->left, size);
 
-        new->carried = MIN(away, absent - MIN(new->applied, absent));
-        new->applied += new->carried;
+        new->applied += MIN(away, absent - MIN(new->applied, absent));
 }
 
 int ledger_add(Ledger *ledger, const LedgerEntry *entry) {
@@ -329,7 +327,7 @@ size_t ledger_next_audits(Ledger *ledger, LedgerEntry *ret, size_t max, uint64_t
 
 /* Whether it says something about what comes back: it has, or it had as long a time for it as it was idle before. */
 static bool is_telling(const LedgerEntry *entry, nsec_t now) {
-        return entry->came_back || now - MIN(entry->acted, now) >= entry->rest;
+        return !entry->pretended && (entry->came_back || now - MIN(entry->acted, now) >= entry->rest);
 }
 
 nsec_t ledger_patience(const Ledger *ledger, uint64_t target, nsec_t now) {
@@ -339,7 +337,7 @@ nsec_t ledger_patience(const Ledger *ledger, uint64_t target, nsec_t now) {
         for (size_t i = find_first(ledger, target, 0); i < ledger->n && ledger->entries[i].target == target; i++) {
                 const LedgerEntry *entry = &ledger->entries[i];
 
-                if (entry->pretended || !is_telling(entry, now))
+                if (!is_telling(entry, now))
                         continue;
                 applied += (double) entry->applied;
                 back += (double) MIN(MAX(entry->back, entry->returned), entry->applied);
@@ -351,19 +349,6 @@ nsec_t ledger_patience(const Ledger *ledger, uint64_t target, nsec_t now) {
                 return 0;
         factor = fmin(pow(1 - share, -PATIENCE_POWER), PATIENCE_MAX);
         return (nsec_t) fmin((double) rest * factor, (double) MAX(LEDGER_REST_MAX, rest));
-}
-
-double ledger_trust(const Ledger *ledger, nsec_t now) {
-        double trust = 0;
-
-        for (size_t i = 0; i < ledger->n; i++) {
-                const LedgerEntry *entry = &ledger->entries[i];
-                uint64_t back = MIN(MAX(entry->back, entry->returned), entry->applied);
-                uint64_t away = entry->applied - back, proved = MIN(entry->carried, away);
-
-                trust += is_telling(entry, now) ? (double) away : (double) proved - (double) (away - proved);
-        }
-        return trust;
 }
 
 void ledger_drop_pretended(Ledger *ledger) {

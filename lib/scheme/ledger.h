@@ -18,7 +18,6 @@ typedef struct LedgerEntry {
         bool settled;      /* all of it was where it is to be: looked at again ever more rarely */
         bool pretended;    /* by a dry run: nothing was taken, and audits have nothing to find */
         uint64_t applied;  /* bytes */
-        uint64_t carried;  /* … of these, taken earlier and found away when it was acted on again */
         uint64_t left;     /* bytes that were resident right afterwards */
         uint64_t back;     /* most bytes that an audit found resident beyond that */
         uint64_t returned; /* most bytes that were seen accessed in one window */
@@ -72,10 +71,6 @@ nsec_t ledger_patience(const Ledger *ledger, uint64_t target, nsec_t now);
  * Returns how many bytes of what this one had moved that was. */
 uint64_t ledger_moved(Ledger *ledger, uint64_t target, uint64_t start, uint64_t end, uint64_t applied, nsec_t now,
                       bool opposite, bool back_off);
-
-/* Bytes that may be taken on trial: as much as was taken and stayed away for as long as it was idle before, less what
- * was taken more recently than that and has not come back. Negative where that is more. */
-double ledger_trust(const Ledger *ledger, nsec_t now);
 
 /* Forgets what was only pretended to be done. */
 void ledger_drop_pretended(Ledger *ledger);

@@ -40,7 +40,6 @@ typedef struct PlanScheme {
         SchemeSpec *spec;  /* a reference */
         bool dry_run;      /* survey only */
         uint64_t bytes_max; /* that may be tried; UINT64_MAX: no limit */
-        bool on_trial;      /* … because more must prove itself first, not for the quota */
         nsec_t time_max;    /* NSEC_INFINITY: no limit */
         uint64_t swap_max;  /* bytes of anonymous memory that may be handed to swap */
         nsec_t deadline;    /* no batch begins after it (CLOCK_MONOTONIC); NSEC_INFINITY: none */

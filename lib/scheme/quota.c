@@ -108,7 +108,7 @@ static double top_of(const QuotaState *state, const QuotaConfig *config) {
 
 /* Whether the quota was what limited the window that is being closed. */
 static bool was_used(const QuotaState *state) {
-        return state->full || state->held || (state->wanted && state->tuned < UNUSED_MAX) ||
+        return state->full || (state->wanted && state->tuned < UNUSED_MAX) ||
                (double) state->charged >= state->tuned / 2;
 }
 
@@ -250,7 +250,7 @@ void quota_advance(QuotaState *state, const QuotaConfig *config, nsec_t now, goa
         state->started = true;
         state->charged = 0;
         state->charged_time = 0;
-        state->full = state->wanted = state->held = false;
+        state->full = state->wanted = false;
         set_effective(state, config);
 }
 

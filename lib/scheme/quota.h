@@ -36,7 +36,6 @@ typedef struct QuotaState {
         nsec_t charged_time;
         bool full;             /* something had to wait in this window: set when it is used up, and by callers */
         bool wanted;           /* there was something to do in this window: set when it is charged, and by callers */
-        bool held;             /* callers did less than it allows, for a limit of their own: it may grow nevertheless */
         uint64_t exceeds;      /* windows that ended full */
 
         double tuned;          /* bytes per window that the goals allow; only with goals */
@@ -89,9 +88,8 @@ void goal_update(GoalState *state, const GoalConfig *config, nsec_t interval, ns
  *    moved one way in three such windows, by how much in all of them. Pages come back for many windows after they
  *    were taken, so the score goes on rising although no more is done: what counts is where it will be soon.
  *  - No wind-up: it grows only where the quota was what limited. The closed window must have been full or at
- *    least half used; or callers held back for a limit of their own; or there was something to do and the quota is
- *    less than 4 MiB (that actions by huge page are possible at all). And a time quota bounds `tuned` to 1.25 times
- *    what fits into it.
+ *    least half used; or there was something to do and the quota is less than 4 MiB (that actions by huge page are
+ *    possible at all). And a time quota bounds `tuned` to 1.25 times what fits into it.
  * tests/sim/test-quota.c has the plants that this was chosen by.
  *
  * temporal: nothing from a score of 1 on, else all that size and time allow.

@@ -5,7 +5,7 @@
 #include "base/macro.h"
 #include "scheme/set-internal.h"
 
-static void count_scheme(Running *running, const PlanScheme *plan, const SchemeResult *result, nsec_t now) {
+static void count_scheme(Running *running, const SchemeResult *result, nsec_t now) {
         SchemeStats *stats = &running->stats;
 
         /* what was not reached is planned again: only the last plan's counts */
@@ -22,8 +22,7 @@ static void count_scheme(Running *running, const PlanScheme *plan, const SchemeR
         for (size_t i = 0; i < PLAN_MOVES_MAX; i++)
                 move_counts_add(stats->moves, result->moves[i].from, result->moves[i].to, result->moves[i].bytes);
         if (result->bytes_ran_out || result->time_ran_out) {
-                running->quota.full |= result->time_ran_out || !plan->on_trial;
-                running->quota.held |= plan->on_trial;
+                running->quota.full = true;
                 running->continuing = true;
         }
         if (result->late && quota_is_set(&running->spec->config.quota))
@@ -194,7 +193,7 @@ int scheme_set_settle(SchemeSet *set, const Plan *plan, const PlanResult *result
                 int index = scheme_set_find_id(set, plan->schemes[i].id);
 
                 if (index >= 0)
-                        count_scheme(set->schemes[index], &plan->schemes[i], &result->schemes[i], now);
+                        count_scheme(set->schemes[index], &result->schemes[i], now);
         }
         /* one that cannot be remembered is no reason to forget to charge the others */
         for (size_t i = 0; i < plan->n_items; i++) {

@@ -163,7 +163,6 @@ static uint64_t planned_with_goal(double current, unsigned snapshots) {
         config.quota = (QuotaConfig) { .size = 64 * MIB, .reset_interval = SEC, .goals = &goal, .n_goals = 1, .tuner = TUNER_TEMPORAL };
         world_configure(&w, &config, 1);
         world_add(&w, 0, 0, 9 * PAGES_MIB, 0, 100 * SEC);
-        w.targets[0].resident = UINT64_C(16) << 30;
         ck_assert_int_eq(scheme_set_input(w.set, "x", 50), 0);
         ck_assert_uint_eq(world_settle(&w, world_step(&w)), 9 * MIB);
         plan = world_step(&w);
@@ -192,55 +191,6 @@ START_TEST(goals_wear_patience_down) {
 }
 END_TEST
 
-/* With a goal, no more is taken than has proved to stay away, and a little: 1 MiB of 128 to begin with. */
-START_TEST(goals_begin_on_trial) {
-        GoalConfig goal = { .metric = GOAL_USER_INPUT, .target = 100, .current = 50 };
-        SchemeConfig config = pageout_of("x");
-        /* MiB, every two seconds; 5 s are a trial; what was taken is there to be taken again in this world */
-        static const uint64_t wanted[] = { 1, 0, 0, 2, 0, 0, 3, 0, 0, 4, 0, 0 };
-        WORLD;
-
-        config.pattern.age_min = 5 * SEC;
-        config.quota = (QuotaConfig) { .size = 64 * MIB, .reset_interval = SEC, .goals = &goal, .n_goals = 1, .tuner = TUNER_TEMPORAL };
-        world_configure(&w, &config, 1);
-        world_add(&w, 0, 0, 100 * PAGES_MIB, 0, 100 * SEC);
-        w.targets[0].resident = 128 * MIB;
-        for (size_t i = 0; i < ELEMENTSOF(wanted); i++) {
-                ck_assert_uint_eq(world_settle(&w, world_step(&w)), wanted[i] * MIB);
-                ck_assert(!world_view(&w, "x").quota->full);
-        }
-}
-END_TEST
-
-/* Without a goal the quota is all that limits. */
-START_TEST(no_trial_without_a_goal) {
-        SchemeConfig config = pageout_of("x");
-        WORLD;
-
-        config.pattern.age_min = 5 * SEC;
-        config.quota = (QuotaConfig) { .size = 64 * MIB, .reset_interval = SEC };
-        world_configure(&w, &config, 1);
-        world_add(&w, 0, 0, 100 * PAGES_MIB, 0, 100 * SEC);
-        ck_assert_uint_eq(world_settle(&w, world_step(&w)), 64 * MIB);
-}
-END_TEST
-
-START_TEST(trust_is_earned) {
-        _cleanup_(ledger_deinit) Ledger ledger = {};
-
-        ck_assert_double_eq(ledger_trust(&ledger, 0), 0);
-        take(&ledger, 0, 10, 10 * SEC);
-        ck_assert_double_eq(ledger_trust(&ledger, 10 * SEC), -10.0 * (double) MIB);
-        ck_assert_double_eq(ledger_trust(&ledger, 15 * SEC), 10.0 * (double) MIB);
-        take(&ledger, 100, 20, 15 * SEC);
-        ck_assert_double_eq(ledger_trust(&ledger, 15 * SEC), -10.0 * (double) MIB);
-        come_back(&ledger, 100, 20, 20, 16 * SEC);
-        ck_assert_double_eq(ledger_trust(&ledger, 16 * SEC), 10.0 * (double) MIB);
-        come_back(&ledger, 0, 10, 4, 16 * SEC);
-        ck_assert_double_eq(ledger_trust(&ledger, 16 * SEC), 6.0 * (double) MIB);
-}
-END_TEST
-
 int main(void) {
         Suite *suite = suite_create("scheme-patience");
         TCase *tests = tcase_create("patience");
@@ -253,9 +203,6 @@ int main(void) {
         tcase_add_test(tests, pretended_and_forgotten_say_nothing);
         tcase_add_test(tests, schemes_wait_longer);
         tcase_add_test(tests, goals_wear_patience_down);
-        tcase_add_test(tests, goals_begin_on_trial);
-        tcase_add_test(tests, no_trial_without_a_goal);
-        tcase_add_test(tests, trust_is_earned);
         suite_add_tcase(suite, tests);
         return run_suite(suite);
 }
