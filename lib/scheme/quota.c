@@ -145,29 +145,15 @@ static bool is_settling(FeedbackState *feedback, double score, uint64_t windows)
         return windows == 1 && (settling > 0 ? score < 1 : settling < 0 && score > 1);
 }
 
-/* Whether it moves one way in all of these windows: noise alone seldom does. */
-static bool is_trend(const double scores[static FEEDBACK_SCORES]) {
-        bool rises = true, falls = true;
-
-        for (size_t i = 1; i < FEEDBACK_SCORES; i++) {
-                rises &= scores[i - 1] > scores[i];
-                falls &= scores[i - 1] < scores[i];
-        }
-        return rises || falls;
-}
-
-/* How far the score will go on moving, as far as it moves although no more and no less is done. */
+/* How far the score has moved since the last window, where that is not for what was done meanwhile. */
 static double drift_of(FeedbackState *feedback, double score, uint64_t charged, uint64_t windows) {
-        double ratio = (double) charged / feedback->last_charged, *scores = feedback->scores;
+        double last_score = feedback->last_score, ratio = (double) charged / feedback->last_charged;
         bool alike = windows == 1 && charged > 0 && feedback->last_charged > 0 && fabs(log(ratio)) < MARKED;
 
-        feedback->steady = alike ? MIN(feedback->steady + 1, FEEDBACK_SCORES) : 0;
+        feedback->steady = alike ? MIN(feedback->steady + 1, STEADY) : 0;
         feedback->last_charged = (double) charged;
-        memmove(scores + 1, scores, (FEEDBACK_SCORES - 1) * sizeof(*scores));
-        scores[0] = score;
-        if (feedback->steady >= FEEDBACK_SCORES - 1 && is_trend(scores))
-                return score - scores[FEEDBACK_SCORES - 1];
-        return feedback->steady >= STEADY ? score - scores[1] : 0;
+        feedback->last_score = score;
+        return feedback->steady == STEADY ? score - last_score : 0;
 }
 
 static void tune_consist(QuotaState *state, const QuotaConfig *config, uint64_t windows) {

@@ -14,8 +14,6 @@ typedef struct GoalState {
                            * not known */
 } GoalState;
 
-#define FEEDBACK_SCORES 4
-
 /* How the consist tuner has fared with the feedback so far. */
 typedef struct FeedbackState {
         double gain;         /* share of the step that is made */
@@ -25,7 +23,7 @@ typedef struct FeedbackState {
         double judged_score;
         int steady;          /* windows in a row that charged like the one before */
         double last_charged; /* in the last window with a score */
-        double scores[FEEDBACK_SCORES]; /* of the last windows with one, the latest first */
+        double last_score;
         unsigned unknown;    /* windows in a row without a score */
 } FeedbackState;
 
@@ -84,9 +82,9 @@ void goal_update(GoalState *state, const GoalConfig *config, nsec_t interval, ns
  *    a row on one side on, it grows by a quarter each time. It stays within [1/32, 1].
  *  - After a step of a tenth or more the next score is not judged while it is on the side that it was on: it may
  *    still be that of the setting before. (If windows were missed since, it is judged.)
- *  - drift: by how much the score moved in a window that charged like the two before it (within a tenth); where it
- *    moved one way in three such windows, by how much in all of them. Pages come back for many windows after they
- *    were taken, so the score goes on rising although no more is done: what counts is where it will be soon.
+ *  - drift: by how much the score moved in a window that charged like the two before it (within a tenth). Pages come
+ *    back for many windows after they were taken, so the score goes on rising although no more is done: what counts
+ *    is where it will be in the next window.
  *  - No wind-up: it grows only where the quota was what limited. The closed window must have been full or at
  *    least half used; or there was something to do and the quota is less than 4 MiB (that actions by huge page are
  *    possible at all). And a time quota bounds `tuned` to 1.25 times what fits into it.
