@@ -24,6 +24,7 @@ struct Engine {
         Lateness lateness;
         sd_event_source *step_timer;
         nsec_t step_end; /* of the last one, CLOCK_MONOTONIC */
+        nsec_t step_cpu; /* that it took, where that is measured */
         bool starved;    /* of descriptors, when it last looked; told */
         sd_event_source *follow_timer;
         EngineState state;

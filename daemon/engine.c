@@ -80,12 +80,10 @@ bool engine_is_watched(const Engine *e) {
  * another's, is no gap. */
 #define GAP_MIN (5 * NSEC_PER_SEC)
 
-static void skip_gap(Engine *e, nsec_t due, nsec_t now) {
-        nsec_t from = MAX(due, e->step_end), gap = from < now ? now - from : 0;
+static void skip_gap(Engine *e, nsec_t gap) {
         char text[FORMAT_MAX];
 
-        /* due at once: its first target has just come, and nothing was watched until now */
-        if (due == 0 || gap < MAX(GAP_MIN, monitor_attrs(e->monitor)->aggregate))
+        if (gap < MAX(GAP_MIN, monitor_attrs(e->monitor)->aggregate))
                 return;
         log_notice("monitor '%s': nothing was looked at for %s, which does not count", e->config.name,
                    format_duration(text, gap));
@@ -98,12 +96,14 @@ static int step(Engine *e, nsec_t *ret_next) {
         nsec_t cpu;
         int r;
 
+        e->step_cpu = 0;
         if (!engine_is_watched(e))
                 return monitor_step(e->monitor, clock_nsec(CLOCK_MONOTONIC), ret_next);
 
         cpu = clock_cpu_nsec(CPU_TIME_THREAD);
         r = monitor_step(e->monitor, clock_nsec(CLOCK_MONOTONIC), ret_next);
-        pace_spent(&e->pace, clock_cpu_nsec(CPU_TIME_THREAD) - cpu, e->source->counters.samples - samples);
+        e->step_cpu = clock_cpu_nsec(CPU_TIME_THREAD) - cpu;
+        pace_spent(&e->pace, e->step_cpu, e->source->counters.samples - samples);
         return r;
 }
 
@@ -212,16 +212,33 @@ static int keep_place(Engine *e, nsec_t next) {
         return sd_event_source_set_priority(e->step_timer, late ? STEP_PRIORITY_LATE : STEP_PRIORITY);
 }
 
+/* How long the step comes after it was due. Due at once: its first target has just come, and nothing was watched until
+ * now. */
+static nsec_t gap_before(const Engine *e, nsec_t due, nsec_t now) {
+        nsec_t from = MAX(due, e->step_end);
+
+        return due > 0 && from < now ? now - from : 0;
+}
+
+/* How much longer the step took than it worked: with a source whose cost is not measured that is all of it, for its
+ * steps take milliseconds. */
+static nsec_t gap_within(const Engine *e, nsec_t start) {
+        nsec_t took = e->step_end - start;
+
+        return took - MIN(e->step_cpu, took);
+}
+
 static int on_step(sd_event_source *s, uint64_t usec, void *userdata) {
-        nsec_t now = clock_nsec(CLOCK_MONOTONIC);
+        nsec_t now = clock_nsec(CLOCK_MONOTONIC), due = usec * NSEC_PER_USEC;
         Engine *e = userdata;
         nsec_t next;
         int r;
 
-        lateness_add(&e->lateness, now - MIN(usec * NSEC_PER_USEC, now));
-        skip_gap(e, usec * NSEC_PER_USEC, now);
+        lateness_add(&e->lateness, now - MIN(due, now));
+        skip_gap(e, gap_before(e, due, now));
         r = step(e, &next);
         e->step_end = clock_nsec(CLOCK_MONOTONIC);
+        skip_gap(e, gap_within(e, now));
         if (r >= 0 && monitor_config_is_physical(&e->config))
                 r = refresh_memory(e);
         if (passes(e, r)) {

@@ -138,7 +138,7 @@ def page_exact():
     between(p.absent(hot), 0, 2 * MIB, 'hot memory that was paged out')
     regions = ask('regions', 'puppets')['regions']
     warm = sum(min(r['end'], hot[0] + hot[1]) - max(r['start'], hot[0]) for r in regions
-               if r['rate'] > 0.3 and r['end'] > hot[0] and r['start'] < hot[0] + hot[1])
+               if (r['rate'] or 0) > 0.3 and r['end'] > hot[0] and r['start'] < hot[0] + hot[1])
     between(warm, 5 * MIB, 8 * MIB, 'hot memory that was seen so')
     p.unharmed(cold)
 
@@ -331,9 +331,10 @@ def observing():
     same(is_up(), False, 'the acting one beside it')
     unit = 'udamond-observe.service'
     same(capabilities(main_pid(unit)), sum(1 << bit for name, bit in CAPABILITIES.items() if name != 'SYS_NICE'), 'capabilities')
+    before = scheme()  # with what the acting one has left
     watched(p)
-    wait_until(lambda: scheme()['would_bytes'] >= 8 * MIB, PATIENCE, scheme)
-    same((p.having(cold, SWAPPED), scheme()['tried_bytes']), (0, 0), 'what was done')
+    wait_until(lambda: scheme()['would_bytes'] >= before['would_bytes'] + 8 * MIB, PATIENCE, scheme)
+    same((p.having(cold, SWAPPED), scheme()['tried_bytes']), (0, before['tried_bytes']), 'what was done')
     done = ctl('scheme', 'act', 'cold', check=False)
     refused = done if done.returncode else ctl('scheme', 'set', 'cold', 'dry_run=false', check=False)
     want(refused.returncode != 0, f'it let itself be told: {refused.stdout}')
@@ -359,6 +360,7 @@ def wrong_at_the_start():
 
 def stop():
   """stopped: nothing is left but its state"""
+  systemctl('stop', 'udamond-observe.service', 'udamond-observe.socket')  # if that failed in between
   systemctl('stop', 'udamond.service', 'udamond.socket')
   same(os.path.exists(SOCKET), False, 'the socket')
   same(prop('Result'), 'success', 'result')
@@ -412,7 +414,7 @@ def main():
       result, reason = 'ok   ', ''
     except Skip as e:
       result, reason = 'skip ', f': {e}'
-    except (AssertionError, subprocess.CalledProcessError, OSError, LookupError, ValueError) as e:
+    except (AssertionError, subprocess.CalledProcessError, OSError, LookupError, TypeError, ValueError) as e:
       result, reason = 'FAIL ', f' ({check.__name__}): {type(e).__name__}: {e}'
       print(journal()[-1500:], file=sys.stderr)
     print(f'{result}{check.__doc__}{reason}', flush=True)
