@@ -77,12 +77,12 @@ class Varlink:
 
   def __init__(self, path, timeout=PATIENCE):
     self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    self.socket.settimeout(timeout * (3 if sanitized else 1))
     try:
-      self.socket.connect(path)
+      self.socket.connect(path)  # waits where others fill the queue of the listener
     except OSError:
       self.socket.close()
       raise
+    self.socket.settimeout(timeout * (3 if sanitized else 1))
     self.buffer = b''
 
   def __enter__(self):

@@ -73,7 +73,7 @@ class Leaks(Case):
         self.link.call('StopMonitor', {'name': 'x'})
         while stream.receive().get('continues'):
           pass
-    for _ in range(200):
+    for _ in range(400):  # so many that the ring of events is full
       cycle()
     self.wait_alone(self.link)
     fds, before = descriptors(self.server.pid), rss(self.server)
