@@ -25,8 +25,6 @@ typedef struct Manager {
         double cpu_share; /* used up to then */
 } Manager;
 
-#define CPU_LIMIT_DEFAULT 0.01
-
 enum {
         MANAGER_E_EXISTS = 16, /* beside ENGINE_E_… */
         MANAGER_E_FULL = 17,

@@ -157,6 +157,7 @@ int settings_init(Settings *settings) {
                 .log_level = 3,
                 .read_group = strdup("udamon-read"),
                 .admin_group = strdup("udamon-admin"),
+                .cpu_limit = 0.01,
                 .connections = 128,
                 .connections_per_user = 16,
                 .streams_per_user = 8,

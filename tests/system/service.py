@@ -100,7 +100,7 @@ class Service(Case):
       link.close()
     self.conf('[daemon]\nsocket = /run/other\nstate_directory = /srv/x\n')
     self.assertEqual(self.link.call('Reload')['restart_needed'], [])
-    self.assertNotIn('cpu_limit', self.link.call('GetStatus')['context'])
+    self.assertEqual(self.link.call('GetStatus')['context']['cpu_limit'], 0.01)
     self.snapshot(self.link, 'a')
 
   def test_options_win(self):
