@@ -83,7 +83,7 @@ def is_up(unit=UNIT):
   return prop('ActiveState', unit) == 'active'
 
 
-def configure(text=MONITOR, conf='[daemon]\nlog_level = info\n'):
+def configure(text=MONITOR, conf='[daemon]\nlog_level = info\ncpu_limit = none\n'):
   os.makedirs(MONITORS, exist_ok=True)
   write(CONF, conf)
   write(f'{MONITORS}/puppets.yaml', text)
@@ -157,7 +157,7 @@ def reload_of_nonsense():
   want('puppets' in monitors(), 'the monitor has gone')
   checked = run('udamond', '--check', check=False)
   same(checked.returncode, 3, 'status of udamond --check')
-  configure(conf='[daemon]\nlog_level = debug\nsocket = /run/udamon/other\n')
+  configure(conf='[daemon]\nlog_level = debug\ncpu_limit = none\nsocket = /run/udamon/other\n')
   want('socket has changed' in ctl('reload').stdout, 'no word about the socket')
   wait_until(lambda: prop('StatusErrno') == '0', PATIENCE, lambda: prop('StatusErrno'))
   configure()
@@ -390,7 +390,7 @@ def installed():
 def purged():
   """the package goes, and leaves nothing but its user and groups"""
   systemctl('start', UNIT)
-  configure(conf='[daemon]\nlog_level = debug\n')
+  configure(conf='[daemon]\nlog_level = debug\ncpu_limit = none\n')
   os.unlink(f'{MONITORS}/puppets.yaml')
   run('dpkg', '--remove', 'udamon')
   same((is_up(), os.path.exists(SOCKET), os.path.exists(CONF)), (False, False, True), 'after removal')
