@@ -5,7 +5,7 @@
 
 #include "access.h"
 #include "config/load.h"
-#include "options.h"
+#include "arguments.h"
 #include "reload.h"
 
 typedef struct Configuration {

@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "base/macro.h"
+#include "config/settings.h"
 #include "wire/field.h"
 #include "wire/service.h"
 #include "wire/varlink.h"
@@ -62,17 +63,17 @@ typedef struct ControlLimits {
 
 #define CONTROL_LIMITS_DEFAULT                                                                     \
         ((ControlLimits) {                                                                         \
-                .connections = 128,                                                                \
+                .connections = SETTINGS_CONNECTIONS,                                               \
                 .connections_root = 16,                                                            \
-                .connections_per_uid = 16,                                                         \
-                .streams_per_uid = 8,                                                              \
+                .connections_per_uid = SETTINGS_CONNECTIONS_PER_USER,                              \
+                .streams_per_uid = SETTINGS_STREAMS_PER_USER,                                      \
                 .request_bytes = VARLINK_CALL_MAX,                                                 \
                 .reply_bytes = (size_t) 1024 * 1024,                                               \
-                .output_bytes = (size_t) 4 * 1024 * 1024,                                          \
+                .output_bytes = SETTINGS_OUTPUT,                                                   \
                 .output_bytes_per_uid = (size_t) 16 * 1024 * 1024,                                 \
                 .ready_bytes = (size_t) 64 * 1024,                                                 \
-                .unfinished = 10 * NSEC_PER_SEC,                                                   \
-                .unread = 30 * NSEC_PER_SEC,                                                       \
+                .unfinished = SETTINGS_UNFINISHED,                                                 \
+                .unread = SETTINGS_UNREAD,                                                         \
                 .accept_interval = NSEC_PER_SEC,                                                   \
                 .accept_burst = 1000,                                                              \
                 .accept_batch = 32,                                                                \

@@ -6,11 +6,11 @@
  * exec. Whatever escaped that, or becomes what is looked for later in its life, is found by a round through /proc that
  * goes on by a few processes at a time. */
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "base/dir.h"
 #include "base/parse.h"
 #include "follow-internal.h"
 #include "probe/scan.h"
@@ -21,11 +21,6 @@
 #define YOUNG_LOOKS 3    /* after the first */
 #define YOUNG_MAX 1024
 #define CHILDREN_INTERVAL (10 * NSEC_PER_SEC) /* their lists are read, in case that something was overlooked */
-
-static void closedirp(DIR **dir) {
-        if (*dir)
-                (void) closedir(*dir);
-}
 
 /* ---- One process ---- */
 
@@ -121,27 +116,12 @@ static int look_at(Follower *f, pid_t pid, ScanFor what, Look *ret) {
 
 /* ---- The round ---- */
 
-static int open_round(Follower *f) {
-        int fd, r;
-
-        fd = openat(f->roots->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        f->round = fdopendir(fd);
-        if (!f->round) {
-                r = -errno;
-                (void) close(fd);
-                return r;
-        }
-        return 0;
-}
-
 /* Goes on by n processes. A process that vanishes under way, or may not be looked at, is passed over. */
 static int go_round(Follower *f, size_t n, ScanFor what) {
         int r;
 
         if (!f->round) {
-                r = open_round(f);
+                r = dir_open_at(f->roots->proc, ".", 0, &f->round);
                 if (r < 0)
                         return r;
         }
@@ -355,17 +335,12 @@ static int scan_threads(Follower *f, pid_t pid) {
         _cleanup_(closedirp) DIR *dir = NULL;
         struct dirent *entry;
         char path[96];
-        int fd, r;
+        int r;
 
         (void) snprintf(path, sizeof(path), "%d/task", (int) pid);
-        fd = openat(f->roots->proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return 0;
-        dir = fdopendir(fd);
-        if (!dir) {
-                (void) close(fd);
-                return -errno;
-        }
+        r = dir_open_at(f->roots->proc, path, 0, &dir);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
 
         while ((entry = readdir(dir))) {
                 if (!isdigit((unsigned char) entry->d_name[0]))

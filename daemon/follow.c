@@ -270,7 +270,6 @@ int follow_offer(Follower *f, const ProcStat *stat, const Followed *as, const ch
                 .named = as->named,
                 .news = is_news(f, as),
                 .spec = as->spec,
-                .owner = stat->owner,
                 .since = clock_nsec(CLOCK_MONOTONIC),
                 .pass = f->pass,
         };

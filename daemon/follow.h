@@ -29,7 +29,6 @@ typedef struct Followed {
         bool over;       /* it has ended, or left: it only waits to be forgotten, and its pid may be another's */
         uint32_t spec;   /* which entry of the configuration it, or the ancestor that was named, is of */
         uid_t uid;       /* its effective user */
-        uid_t owner;     /* who may see it (ProcStat) */
         char *cgroup;    /* its path below the hierarchy's root; NULL: not known */
         nsec_t since;    /* CLOCK_MONOTONIC */
         uint64_t pass;   /* of the search in cgroups that last found it */

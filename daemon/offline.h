@@ -3,7 +3,7 @@
 #pragma once
 
 #include "config/config.h"
-#include "options.h"
+#include "arguments.h"
 
 /* One line each to standard error. */
 void print_config_errors(const ConfigErrors *errors);

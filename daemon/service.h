@@ -2,7 +2,7 @@
 /* The daemon as a process: set up, event loop, signals, end. */
 #pragma once
 
-#include "options.h"
+#include "arguments.h"
 
 /* Runs until it is told to end. Returns an exit status. */
 int service_run(const Options *options);

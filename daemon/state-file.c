@@ -4,14 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/macro.h"
+#include "thread.h"
 
 #define NAME "state"
 #define NAME_NEW "state.new"
@@ -169,21 +168,6 @@ static int open_directory(const char *path, int *ret) {
         return 0;
 }
 
-/* Signals are the event loop's. */
-static int start_thread(StateFile *f) {
-        sigset_t all, before;
-        int r;
-
-        (void) sigfillset(&all);
-        r = pthread_sigmask(SIG_BLOCK, &all, &before);
-        if (r != 0)
-                return -r;
-        r = pthread_create(&f->thread, NULL, work, f);
-        (void) pthread_sigmask(SIG_SETMASK, &before, NULL);
-        f->has_thread = r == 0;
-        return -r;
-}
-
 int state_file_open(sd_event *event, const char *directory, state_file_done_t done, void *userdata, StateFile **ret) {
         StateFile *f;
         int r;
@@ -201,8 +185,10 @@ int state_file_open(sd_event *event, const char *directory, state_file_done_t do
         r = f->eventfd < 0 ? -errno : open_directory(directory, &f->directory);
         if (r == 0)
                 r = sd_event_add_io(event, &f->source, f->eventfd, EPOLLIN, on_eventfd, f);
-        if (r >= 0 && f->source)
-                r = start_thread(f);
+        if (r >= 0 && f->source) {
+                r = thread_start(work, f, &f->thread);
+                f->has_thread = r == 0;
+        }
         if (r != 0) {
                 state_file_close(f);
                 return r;

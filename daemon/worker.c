@@ -3,12 +3,11 @@
 #include "worker.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 
 #include "action/actor.h"
 #include "base/macro.h"
+#include "thread.h"
 
 struct Worker {
         Actor *actor;
@@ -71,21 +70,6 @@ static int on_eventfd(sd_event_source *s, int fd, uint32_t events, void *userdat
         return 0;
 }
 
-/* Signals are the event loop's. */
-static int start_thread(Worker *w) {
-        sigset_t all, before;
-        int r;
-
-        (void) sigfillset(&all);
-        r = pthread_sigmask(SIG_BLOCK, &all, &before);
-        if (r != 0)
-                return -r;
-        r = pthread_create(&w->thread, NULL, work, w);
-        (void) pthread_sigmask(SIG_SETMASK, &before, NULL);
-        w->has_thread = r == 0;
-        return -r;
-}
-
 int worker_new(sd_event *event, const RootFds *roots, worker_done_t done, void *userdata, Worker **ret) {
         Worker *w;
         int r;
@@ -103,7 +87,8 @@ int worker_new(sd_event *event, const RootFds *roots, worker_done_t done, void *
         if (r >= 0)
                 r = sd_event_add_io(event, &w->source, w->eventfd, EPOLLIN, on_eventfd, w);
         if (r >= 0)
-                r = start_thread(w);
+                r = thread_start(work, w, &w->thread);
+        w->has_thread = r == 0;
         if (r < 0) {
                 worker_free(w);
                 return r;

@@ -2,9 +2,9 @@
 /* Completion. The shells' scripts ask here, so that there is one place that knows all words. */
 #include "complete.h"
 
-#include <dirent.h>
 #include <stdio.h>
 
+#include "base/dir.h"
 #include "base/parse.h"
 #include "connect.h"
 #include "ctl.h"
@@ -105,11 +105,6 @@ static void offer_running(const Line *line, bool schemes) {
 }
 
 /* ---- Processes ---- */
-
-static void closedirp(DIR **dir) {
-        if (*dir)
-                (void) closedir(*dir);
-}
 
 static bool read_command(const char *pid, char *command, size_t size) {
         char path[64];

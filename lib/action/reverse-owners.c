@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which processes may own pages that are charged to certain cgroups. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
 
 #include "action/reverse.h"
+#include "base/dir.h"
 #include "base/macro.h"
 #include "probe/scan.h"
 
@@ -41,16 +41,14 @@ static bool is_wanted(const Walk *walk, uint64_t inode) {
 }
 
 static int visit(Walk *walk, int parent, const char *name, unsigned depth) {
-        int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r = 0;
-        DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+        _cleanup_(closedirp) DIR *dir = NULL;
         struct dirent *entry;
         struct stat st;
+        int fd, r = 0;
 
-        if (!dir) {
-                if (fd >= 0)
-                        (void) close(fd);
+        if (dir_open_at(parent, name, O_NOFOLLOW, &dir) < 0)
                 return 0;
-        }
+        fd = dirfd(dir);
         if (fstat(fd, &st) == 0 && is_wanted(walk, st.st_ino)) {
                 walk->left--;
                 r = add_procs(fd, walk->list);
@@ -58,7 +56,6 @@ static int visit(Walk *walk, int parent, const char *name, unsigned depth) {
         while (r == 0 && walk->left > 0 && depth < DEPTH_MAX && (entry = readdir(dir)))
                 if (entry->d_name[0] != '.' && (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN))
                         r = visit(walk, fd, entry->d_name, depth + 1);
-        (void) closedir(dir);
         return r;
 }
 
@@ -69,15 +66,12 @@ int owners_of_cgroups(const RootFds *roots, const uint64_t *inodes, size_t n, Pi
 }
 
 int owners_all(const RootFds *roots, PidList *list) {
-        int fd = openat(roots->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-        DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+        _cleanup_(closedirp) DIR *dir = NULL;
         struct dirent *entry;
+        int r = 0;
 
-        if (!dir) {
-                if (fd >= 0)
-                        (void) close(fd);
+        if (dir_open_at(roots->proc, ".", 0, &dir) < 0)
                 return 0;
-        }
         while (r == 0 && (entry = readdir(dir))) {
                 const char *p = entry->d_name;
                 uint64_t pid;
@@ -85,6 +79,5 @@ int owners_all(const RootFds *roots, PidList *list) {
                 if (scan_decimal(&p, &pid) && !*p && pid > 0 && pid <= INT_MAX)
                         r = pid_list_add(list, (pid_t) pid);
         }
-        (void) closedir(dir);
         return r;
 }

@@ -158,12 +158,12 @@ int settings_init(Settings *settings) {
                 .read_group = strdup("udamon-read"),
                 .admin_group = strdup("udamon-admin"),
                 .cpu_limit = 0.01,
-                .connections = 128,
-                .connections_per_user = 16,
-                .streams_per_user = 8,
-                .output = UINT64_C(4) << 20,
-                .unfinished = 10 * NSEC_PER_SEC,
-                .unread = 30 * NSEC_PER_SEC,
+                .connections = SETTINGS_CONNECTIONS,
+                .connections_per_user = SETTINGS_CONNECTIONS_PER_USER,
+                .streams_per_user = SETTINGS_STREAMS_PER_USER,
+                .output = SETTINGS_OUTPUT,
+                .unfinished = SETTINGS_UNFINISHED,
+                .unread = SETTINGS_UNREAD,
         };
         if (settings->read_group && settings->admin_group)
                 return 0;

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "config/config.h"
 
 typedef struct Settings {
@@ -26,6 +27,14 @@ typedef struct Settings {
         uint64_t unfinished; /* ns */
         uint64_t unread;     /* ns */
 } Settings;
+
+/* Defaults of [limits]. */
+#define SETTINGS_CONNECTIONS 128
+#define SETTINGS_CONNECTIONS_PER_USER 16
+#define SETTINGS_STREAMS_PER_USER 8
+#define SETTINGS_OUTPUT (UINT64_C(4) << 20)
+#define SETTINGS_UNFINISHED (10 * NSEC_PER_SEC)
+#define SETTINGS_UNREAD (30 * NSEC_PER_SEC)
 
 /* Takes the defaults. 0 or -ENOMEM, then *settings is empty. */
 int settings_init(Settings *settings);

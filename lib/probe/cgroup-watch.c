@@ -2,13 +2,13 @@
 /* Watching cgroups come and go. */
 #include "probe/cgroup-watch.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
+#include "base/dir.h"
 #include "base/macro.h"
 #include "probe/cgroup.h"
 
@@ -196,11 +196,6 @@ static int push_children(const CgroupNode *node, DIR *dir, Queue *queue) {
         return r;
 }
 
-static void closedirp(DIR **dir) {
-        if (*dir)
-                (void) closedir(*dir);
-}
-
 /* Takes note of one directory, and of what is to be looked at next. */
 static int enter(CgroupWatch *w, const char *path, CgroupInterest interest, int fd, Queue *queue) {
         _cleanup_(closedirp) DIR *dir = NULL;
@@ -209,13 +204,11 @@ static int enter(CgroupWatch *w, const char *path, CgroupInterest interest, int 
         struct stat st;
         int r;
 
-        dir = fdopendir(fd);
-        if (!dir || fstat(fd, &st) < 0) {
-                r = -errno;
-                if (!dir)
-                        (void) close(fd);
+        r = dir_take(fd, &dir);
+        if (r < 0)
                 return r;
-        }
+        if (fstat(fd, &st) < 0)
+                return -errno;
         if (node && node->inode != st.st_ino) {
                 drop(w, path);
                 node = NULL;

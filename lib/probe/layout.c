@@ -2,12 +2,12 @@
 /* Where the machine's memory lies. */
 #include "probe/layout.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/dir.h"
 #include "base/macro.h"
 #include "probe/pagemap.h"
 #include "probe/scan.h"
@@ -183,23 +183,14 @@ static bool block_is_online(const RootFds *roots, uint64_t block) {
         return read_whole_at(roots->sys, path, 64, &buffer) < 0 || strncmp(buffer.data, "offline", 7) != 0;
 }
 
-static DIR *open_dir(int root, const char *path) {
-        int fd = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-        if (!dir && fd >= 0)
-                (void) close(fd);
-        return dir;
-}
-
 static int add_blocks_of(const RootFds *roots, uint32_t node, uint64_t block_size, Layout *layout) {
         struct dirent *entry;
+        _cleanup_(closedirp) DIR *dir = NULL;
         char path[64];
-        DIR *dir;
         int r = 0;
 
         (void) snprintf(path, sizeof(path), "devices/system/node/node%" PRIu32, node);
-        dir = open_dir(roots->sys, path);
+        (void) dir_open_at(roots->sys, path, 0, &dir);
         while (dir && r == 0 && (entry = readdir(dir))) {
                 const char *p = entry->d_name;
                 uint64_t block, end;
@@ -209,8 +200,6 @@ static int add_blocks_of(const RootFds *roots, uint32_t node, uint64_t block_siz
                         continue;
                 r = add_range(layout, end - block_size, end, node);
         }
-        if (dir)
-                (void) closedir(dir);
         return r;
 }
 

@@ -2,13 +2,13 @@
 /* Memory tiers. */
 #include "probe/tiers.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/dir.h"
 #include "base/macro.h"
 #include "probe/node.h"
 #include "probe/scan.h"
@@ -121,15 +121,10 @@ static void rank_set(const Tiers *tiers, const NodeSet *set, uint64_t rank, uint
 
 /* memory_tierN with the list of its nodes: the smaller N, the faster. Ranks stay as they are where there is none. */
 static void rank_by_kernel(const RootFds *roots, const Tiers *tiers, uint64_t *ranks) {
-        DIR *dir;
-        int fd;
+        _cleanup_(closedirp) DIR *dir = NULL;
 
-        fd = openat(roots->sys, TIERING, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        dir = fd < 0 ? NULL : fdopendir(fd);
-        if (!dir) {
-                closep(&fd);
+        if (dir_open_at(roots->sys, TIERING, 0, &dir) < 0)
                 return;
-        }
         for (const struct dirent *entry; (entry = readdir(dir));) {
                 const char *p = entry->d_name;
                 char path[320];
@@ -142,7 +137,6 @@ static void rank_by_kernel(const RootFds *roots, const Tiers *tiers, uint64_t *r
                 if (read_set(roots, path, &set) == 0)
                         rank_set(tiers, &set, rank, ranks);
         }
-        (void) closedir(dir);
 }
 
 static bool ranks_differ(const Tiers *tiers, const uint64_t *ranks) {

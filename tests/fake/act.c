@@ -165,8 +165,7 @@ static const FakeVma *vma_of(unsigned page) {
         return NULL;
 }
 
-/* Before any call that acts: time, accidents. Negative: the call fails. */
-static int begin_call(pid_t pid) {
+int fake_act_begin(void) {
         fake_act.calls++;
         fake_act.now += fake_act.per_call;
         if (fake_act.hook && fake_act.calls == fake_act.hook_at)
@@ -300,7 +299,7 @@ static ssize_t act_madvise(int pidfd, const struct iovec *ranges, size_t n, int 
         int r;
 
         note_ranges(ranges, n);
-        r = begin_call(FAKE_PID);
+        r = fake_act_begin();
         if (r < 0)
                 return r;
 
@@ -330,7 +329,7 @@ static ssize_t act_vm_readv(pid_t pid, const struct iovec *local, size_t n_local
         ck_assert_uint_eq(n_local, 1);
         ck_assert_uint_ge(local->iov_len, n_remote);
         ck_assert_uint_le(n_remote, 1024);
-        r = begin_call(pid);
+        r = fake_act_begin();
         if (r < 0)
                 return r;
 
@@ -352,7 +351,7 @@ static int act_split(int fd, pid_t pid, uint64_t start, uint64_t end) {
 
         ck_assert_int_eq(pid, FAKE_PID);
         ck_assert_int_ge(fd, 0);
-        r = begin_call(pid);
+        r = fake_act_begin();
         if (r < 0)
                 return r;
 

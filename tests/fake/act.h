@@ -64,6 +64,9 @@ void fake_act_deinit(void);
 /* Back to that state, but for the mappings and for files taken away: much faster. */
 void fake_act_reset(void);
 
+/* Before any call that acts: time, accidents. Negative: the call fails. */
+int fake_act_begin(void);
+
 /* Replaces the mappings. */
 void fake_vmas(const FakeVma *vmas, size_t n);
 /* As /proc/PID/maps shows them now. */

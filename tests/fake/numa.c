@@ -315,25 +315,6 @@ static int collect(unsigned page, unsigned node, bool shared) {
         return 1;
 }
 
-static int begin_call(void) {
-        fake_act.calls++;
-        fake_numa.calls++;
-        fake_act.now += fake_act.per_call;
-        if (fake_act.hook && fake_act.calls == fake_act.hook_at)
-                fake_act.hook();
-        if (fake.gone)
-                return -ESRCH;
-        if (fake_act.error_after > 0) {
-                fake_act.error_after--;
-                return 0;
-        }
-        if (fake_act.error_count > 0) {
-                fake_act.error_count--;
-                return fake_act.error;
-        }
-        return 0;
-}
-
 static int move_all(size_t n, void **pages, const int *nodes, int *status, bool shared) {
         Collected c = {};
         int r;
@@ -370,7 +351,8 @@ int fake_numa_move(pid_t pid, size_t n, void **pages, const int *nodes, int *sta
         ck_assert_uint_le(n, 1024);
         ck_assert_uint_gt(n, 0);
         fake_act.longest = MAX(fake_act.longest, n);
-        r = begin_call();
+        fake_numa.calls++;
+        r = fake_act_begin();
         if (r < 0)
                 return r;
         if (shared && fake_numa.no_nice)

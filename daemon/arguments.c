@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The command line of udamond. */
-#include "options.h"
+#include "arguments.h"
 
 #include <errno.h>
 #include <getopt.h>
