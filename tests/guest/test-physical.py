@@ -243,11 +243,11 @@ def whole_machine(server):
     p.map('anon', AREA)
     with Physical(server, '--policy', 'directed', schemes=[cold('2s', filters=[])], intervals=FAST) as m:
       m.until(lambda s: p.swapped() >= AREA / 2, 120)
+      # what is swapped is seen before the plan has ended and is counted
+      m.until(lambda s: all(s['outcomes'].get(name, 0) > 0 for name in ('nothing', 'no_mapping', 'protected', 'shared')), 60)
       state = m.scheme()
     same(status_of(server.process.pid, 'VmSwap'), 0, 'swapped of the daemon')
     same(status_of(1, 'VmSwap'), 0, 'swapped of init')
-    for name in ('nothing', 'no_mapping', 'protected', 'shared'):
-      want(state['outcomes'].get(name, 0) > 0, f'{name}: {brief(state)}')
     server.alive()
     tell(state)
 
