@@ -10,7 +10,7 @@
 #include "event.h"
 #include "facts.h"
 #include "log.h"
-#include "probe/tiers.h"
+#include "kernel/tiers.h"
 #include "worker.h"
 
 struct Acting {

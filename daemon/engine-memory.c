@@ -6,9 +6,9 @@
 
 #include "base/error.h"
 #include "engine-internal.h"
+#include "kernel/layout.h"
+#include "kernel/node.h"
 #include "log.h"
-#include "probe/layout.h"
-#include "probe/node.h"
 #include "probe/paddr.h"
 
 static int add_memory(Engine *e, const PaddrSpec *spec, const char *name) {

@@ -5,8 +5,8 @@
 #include "action/actor.h"
 #include "base/macro.h"
 #include "engine-internal.h"
-#include "probe/pagemap.h"
-#include "probe/process.h"
+#include "kernel/pagemap.h"
+#include "kernel/process.h"
 
 typedef struct Sampling {
         const Layout *layout;

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "engine.h"
-#include "probe/layout.h"
+#include "kernel/layout.h"
 
 /* Estimates, in bytes. */
 typedef struct NodeUse {

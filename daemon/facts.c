@@ -5,10 +5,10 @@
 #include <errno.h>
 
 #include "base/macro.h"
-#include "probe/cgroup.h"
-#include "probe/node.h"
-#include "probe/pressure.h"
-#include "probe/system.h"
+#include "kernel/cgroup.h"
+#include "kernel/node.h"
+#include "kernel/pressure.h"
+#include "kernel/system.h"
 
 /* ---- Goals ---- */
 

@@ -13,7 +13,7 @@
 #include "base/dir.h"
 #include "base/parse.h"
 #include "follow-internal.h"
-#include "probe/scan.h"
+#include "kernel/scan.h"
 
 #define SLICE 64         /* processes of the round, per scan */
 #define SLICE_FIRST 512  /* … of the first one */

@@ -14,8 +14,8 @@
 #include "base/pidref.h"
 #include "config/config.h"
 #include "follow-others.h"
-#include "probe/cgroup-watch.h"
-#include "probe/cgroup.h"
+#include "kernel/cgroup-watch.h"
+#include "kernel/cgroup.h"
 
 /* One process that is followed. */
 typedef struct Followed {

@@ -4,8 +4,8 @@
 
 #include "base/macro.h"
 #include "engine-nodes.h"
+#include "kernel/tiers.h"
 #include "methods-internal.h"
-#include "probe/tiers.h"
 
 static void add_moves(const SchemeSet *set, uint32_t node, uint64_t *in, uint64_t *out) {
         for (size_t i = 0; i < scheme_set_count(set); i++) {

@@ -4,7 +4,7 @@
 #include <fcntl.h>
 
 #include "action/internal.h"
-#include "probe/pagemap.h"
+#include "kernel/pagemap.h"
 
 /* How often a call that asks to be repeated is. */
 #define RETRIES 3

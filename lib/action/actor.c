@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "action/internal.h"
-#include "probe/pagemap.h"
+#include "kernel/pagemap.h"
 
 /* Looking and acting share the time of a batch. */
 #define SURVEY_TIME (ACTOR_BATCH_TIME / 4)

@@ -11,7 +11,7 @@
 #include <sys/uio.h>
 
 #include "base/file.h"
-#include "probe/io.h"
+#include "kernel/io.h"
 #include "scheme/plan.h"
 
 /* The system calls that act, and the clock, replaceable by a simulated kernel. All return what the system

@@ -4,9 +4,9 @@
 #include <fcntl.h>
 
 #include "action/internal.h"
-#include "probe/cgroup.h"
-#include "probe/kpage.h"
-#include "probe/pagemap.h"
+#include "kernel/cgroup.h"
+#include "kernel/kpage.h"
+#include "kernel/pagemap.h"
 
 /* What all pages of a folio have in common. */
 typedef struct Folio {

@@ -13,11 +13,11 @@
 #include "action/policy.h"
 #include "action/reverse.h"
 #include "base/macro.h"
-#include "probe/layout.h"
-#include "probe/maps.h"
-#include "probe/process.h"
-#include "probe/system.h"
-#include "probe/tiers.h"
+#include "kernel/layout.h"
+#include "kernel/maps.h"
+#include "kernel/process.h"
+#include "kernel/system.h"
+#include "kernel/tiers.h"
 #include "scheme/parts.h"
 #include "scheme/plan.h"
 
@@ -271,7 +271,7 @@ bool target_ready(Actor *actor, TargetRun *target);
 /* Only that the address space is still there. */
 bool target_verify(Actor *actor, TargetRun *target);
 void target_close(TargetRun *target);
-/* Notes a result of probe/process.h as the end of this target. */
+/* Notes a result of kernel/process.h as the end of this target. */
 void target_fail(TargetRun *target, int r);
 
 /* The first piece of [start, end): either mapped as planned, or not at all. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What came of a batch: every page is counted, once. */
 #include "action/internal.h"
-#include "probe/pagemap.h"
-#include "probe/system.h"
+#include "kernel/pagemap.h"
+#include "kernel/system.h"
 
 /* Looks at the pages again; without a second look, what was seen first. */
 static bool look_again(Actor *actor, ItemRun *item) {

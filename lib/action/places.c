@@ -5,9 +5,9 @@
 #include <stdio.h>
 
 #include "action/internal.h"
-#include "probe/node.h"
-#include "probe/pagemap.h"
-#include "probe/scan.h"
+#include "kernel/node.h"
+#include "kernel/pagemap.h"
+#include "kernel/scan.h"
 
 /* Nodes come and go rarely. */
 #define TIERS_AGE_MAX (5 * NSEC_PER_SEC)

@@ -6,7 +6,7 @@
 #include <fcntl.h>
 
 #include "base/macro.h"
-#include "probe/scan.h"
+#include "kernel/scan.h"
 
 /* To tell, the kernel walks all page tables of the process: asked again so rarely that it costs a hundredth. */
 #define AGE_MIN (60 * NSEC_PER_SEC)

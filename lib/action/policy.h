@@ -3,8 +3,8 @@
  * MPOL_BIND say where memory is to be allocated first, and do not forbid to move it. */
 #pragma once
 
-#include "probe/process.h"
-#include "probe/system.h"
+#include "kernel/process.h"
+#include "kernel/system.h"
 
 typedef struct Binding {
         uint64_t start; /* of the mapping */

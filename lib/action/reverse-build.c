@@ -4,8 +4,8 @@
 #include <fcntl.h>
 
 #include "action/internal.h"
-#include "probe/kpage.h"
-#include "probe/pagemap.h"
+#include "kernel/kpage.h"
+#include "kernel/pagemap.h"
 
 /* Frames, or entries of pagemap, that one system call reads. */
 #define READ_MAX ((size_t) 4096)

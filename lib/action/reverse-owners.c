@@ -8,7 +8,7 @@
 #include "action/reverse.h"
 #include "base/dir.h"
 #include "base/macro.h"
-#include "probe/scan.h"
+#include "kernel/scan.h"
 
 #define PROCS_MAX ((size_t) 4 << 20)
 #define DEPTH_MAX 32 /* of cgroups */

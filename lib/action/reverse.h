@@ -11,8 +11,8 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "kernel/cgroup.h"
 #include "monitor/map.h"
-#include "probe/cgroup.h"
 
 /* Physical memory that one index covers, in bytes. */
 #define REVERSE_BYTES_MAX (UINT64_C(1) << 30)

@@ -4,8 +4,8 @@
 #include <errno.h>
 
 #include "action/internal.h"
-#include "probe/swap.h"
-#include "probe/system.h"
+#include "kernel/swap.h"
+#include "kernel/system.h"
 
 #define ROOM_AGE_MAX (50 * NSEC_PER_MSEC)
 

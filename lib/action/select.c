@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which pages of a batch are handed over, and why not the others. */
 #include "action/internal.h"
-#include "probe/pagemap.h"
+#include "kernel/pagemap.h"
 
 /* hugepage: no process may set the flag for another; huge pages are made at once instead. lru_deprio: what is
  * cold is the next to go, too. lru_prio: a page that is read through the kernel counts as used. */

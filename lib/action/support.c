@@ -14,8 +14,8 @@
 
 #include "action/internal.h"
 #include "base/error.h"
-#include "probe/pagemap.h"
-#include "probe/system.h"
+#include "kernel/pagemap.h"
+#include "kernel/system.h"
 
 /* How long the child may take to fill its pages; it takes some microseconds. */
 #define CHILD_TIMEOUT_MSEC 5000

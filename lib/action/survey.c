@@ -4,8 +4,8 @@
 #include <fcntl.h>
 
 #include "action/internal.h"
-#include "probe/kpage.h"
-#include "probe/pagemap.h"
+#include "kernel/kpage.h"
+#include "kernel/pagemap.h"
 
 int lazy_fd(LazyFd *lazy, int root, const char *path, int flags) {
         if (!lazy->tried) {

@@ -16,12 +16,12 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/macro.h"
-#include "probe/kpage.h"
-#include "probe/layout.h"
+#include "kernel/kpage.h"
+#include "kernel/layout.h"
+#include "kernel/pagemap.h"
+#include "kernel/pressure.h"
+#include "kernel/system.h"
 #include "probe/own.h"
-#include "probe/pagemap.h"
-#include "probe/pressure.h"
-#include "probe/system.h"
 
 typedef struct Probe {
         const char *name;

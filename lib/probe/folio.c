@@ -3,7 +3,7 @@
 #include "probe/folio.h"
 
 #include "base/macro.h"
-#include "probe/kpage.h"
+#include "kernel/kpage.h"
 
 static size_t set_of(uint64_t number) {
         /* Neighbouring blocks go to different sets; the multiplier is 2^64 / golden ratio. */

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "probe/io.h"
+#include "kernel/io.h"
 
 /* 2 MiB of 4 KiB pages. Folios of more frames than this (64 KiB pages) stay unknown. */
 #define FOLIO_BLOCK_SHIFT 9

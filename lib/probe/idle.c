@@ -25,10 +25,10 @@
 #include <errno.h>
 
 #include "base/macro.h"
-#include "probe/kpage.h"
+#include "kernel/kpage.h"
+#include "kernel/pagemap.h"
+#include "kernel/process.h"
 #include "probe/marker.h"
-#include "probe/pagemap.h"
-#include "probe/process.h"
 
 typedef struct IdleSource {
         Source source;

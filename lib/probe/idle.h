@@ -4,8 +4,8 @@
 #pragma once
 
 #include "base/file.h"
+#include "kernel/io.h"
 #include "monitor/ops.h"
-#include "probe/io.h"
 
 /* Opens the bitmap and kpageflags. roots and io are borrowed and must outlive the source.
  * 0, or -errno with the reason. */

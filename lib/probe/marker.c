@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 #include "base/macro.h"
-#include "probe/kpage.h"
-#include "probe/pagemap.h"
+#include "kernel/kpage.h"
+#include "kernel/pagemap.h"
 
 #define BITMAP_PATH "kernel/mm/page_idle/bitmap"
 

@@ -8,9 +8,9 @@
 #pragma once
 
 #include "base/file.h"
+#include "kernel/io.h"
 #include "monitor/ops.h"
 #include "probe/folio.h"
-#include "probe/io.h"
 
 typedef struct Marker {
         Io io;

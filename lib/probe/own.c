@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "base/macro.h"
-#include "probe/io.h"
-#include "probe/pagemap.h"
+#include "kernel/io.h"
+#include "kernel/pagemap.h"
 
 typedef struct OwnPage {
         volatile char *data;

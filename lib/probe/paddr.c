@@ -17,11 +17,11 @@
 #include <errno.h>
 
 #include "base/macro.h"
-#include "probe/kpage.h"
+#include "kernel/kpage.h"
+#include "kernel/node.h"
+#include "kernel/pagemap.h"
+#include "kernel/system.h"
 #include "probe/marker.h"
-#include "probe/node.h"
-#include "probe/pagemap.h"
-#include "probe/system.h"
 
 typedef struct PaddrSource {
         Source source;

@@ -3,9 +3,9 @@
 #pragma once
 
 #include "base/file.h"
+#include "kernel/io.h"
+#include "kernel/layout.h"
 #include "monitor/ops.h"
-#include "probe/io.h"
-#include "probe/layout.h"
 
 typedef enum PaddrScope {
         PADDR_ALL,    /* all System RAM */

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "base/file.h"
+#include "kernel/smaps.h"
 #include "monitor/ops.h"
-#include "probe/smaps.h"
 
 /* roots are borrowed and must outlive the source. 0, or -errno with the reason. */
 int referenced_source_new(const RootFds *roots, Source **ret, char **ret_error);

@@ -12,8 +12,8 @@
 
 #include "base/error.h"
 #include "base/macro.h"
-#include "probe/pagemap.h"
-#include "probe/process.h"
+#include "kernel/pagemap.h"
+#include "kernel/process.h"
 
 typedef struct SoftdirtySource {
         Source source;

@@ -4,9 +4,9 @@
 
 #include "base/error.h"
 #include "base/macro.h"
+#include "kernel/io.h"
 #include "probe/caps.h"
 #include "probe/idle.h"
-#include "probe/io.h"
 #include "probe/referenced.h"
 #include "probe/sim.h"
 #include "probe/softdirty.h"

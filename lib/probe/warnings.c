@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "base/macro.h"
+#include "kernel/pagemap.h"
 #include "probe/caps.h"
-#include "probe/pagemap.h"
 
 #define BIT(kind) (1U << (kind))
 #define REAL (BIT(SOURCE_IDLE) | BIT(SOURCE_SOFTDIRTY) | BIT(SOURCE_REFERENCED))

@@ -11,8 +11,8 @@
 
 #include "base/macro.h"
 #include "fake/numa.h"
-#include "probe/maps.h"
-#include "probe/pagemap.h"
+#include "kernel/maps.h"
+#include "kernel/pagemap.h"
 
 FakeAct fake_act;
 

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 
 #include "base/macro.h"
-#include "probe/kpage.h"
-#include "probe/pagemap.h"
+#include "kernel/kpage.h"
+#include "kernel/pagemap.h"
 
 FakeKernel fake;
 

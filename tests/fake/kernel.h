@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 #include "base/file.h"
-#include "probe/io.h"
+#include "kernel/io.h"
 
 #define FAKE_PID 4321
 #define FAKE_FRAMES 8192u

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/macro.h"
-#include "probe/pagemap.h"
+#include "kernel/pagemap.h"
 
 FakeNuma fake_numa = { .n = 2 };
 

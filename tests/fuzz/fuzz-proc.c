@@ -3,15 +3,15 @@
  * parser, so that one corpus serves them all. */
 #include "base/macro.h"
 #include "base/pidref.h"
-#include "probe/cgroup.h"
-#include "probe/layout.h"
-#include "probe/maps.h"
-#include "probe/node.h"
-#include "probe/pressure.h"
-#include "probe/process.h"
-#include "probe/smaps.h"
-#include "probe/system.h"
-#include "probe/tiers.h"
+#include "kernel/cgroup.h"
+#include "kernel/layout.h"
+#include "kernel/maps.h"
+#include "kernel/node.h"
+#include "kernel/pressure.h"
+#include "kernel/process.h"
+#include "kernel/smaps.h"
+#include "kernel/system.h"
+#include "kernel/tiers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,13 +8,14 @@ import sys
 ALLOWED = {
   'lib/base': [],
   'lib/monitor': ['lib/base'],
-  'lib/probe': ['lib/base', 'lib/monitor'],
+  'lib/kernel': ['lib/base', 'lib/monitor'],
+  'lib/probe': ['lib/base', 'lib/kernel', 'lib/monitor'],
   'lib/scheme': ['lib/base', 'lib/monitor'],
-  'lib/action': ['lib/base', 'lib/monitor', 'lib/probe', 'lib/scheme'],
+  'lib/action': ['lib/base', 'lib/kernel', 'lib/monitor', 'lib/scheme'],
   'lib/config': ['lib/base', 'lib/monitor', 'lib/scheme'],
   'lib/wire': ['lib/base'],
   'daemon/ctl': ['lib/base', 'lib/wire'],
-  'daemon': ['lib/base', 'lib/monitor', 'lib/probe', 'lib/scheme', 'lib/action', 'lib/config', 'lib/wire'],
+  'daemon': ['lib/base', 'lib/kernel', 'lib/monitor', 'lib/probe', 'lib/scheme', 'lib/action', 'lib/config', 'lib/wire'],
 }
 # Libraries that belong to one layer.
 OWNERS = {

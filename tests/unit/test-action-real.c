@@ -15,9 +15,9 @@
 #include "action/actor.h"
 #include "action/support.h"
 #include "base/macro.h"
-#include "probe/maps.h"
-#include "probe/process.h"
-#include "probe/system.h"
+#include "kernel/maps.h"
+#include "kernel/process.h"
+#include "kernel/system.h"
 
 #define PAGE ((size_t) 4096)
 #define N_PAGES ((size_t) 1024)

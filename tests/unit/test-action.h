@@ -8,8 +8,8 @@
 
 #include "base/macro.h"
 #include "fake/act.h"
-#include "probe/kpage.h"
-#include "probe/pagemap.h"
+#include "kernel/kpage.h"
+#include "kernel/pagemap.h"
 
 #define PAGE UINT64_C(4096)
 #define HUGE (FAKE_BLOCK * PAGE)

@@ -7,9 +7,9 @@
 
 #include "base/macro.h"
 #include "fake/kernel.h"
+#include "kernel/kpage.h"
+#include "kernel/pagemap.h"
 #include "probe/idle.h"
-#include "probe/kpage.h"
-#include "probe/pagemap.h"
 
 typedef enum Expect {
         HOT,

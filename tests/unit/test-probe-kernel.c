@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 
 #include "base/macro.h"
+#include "kernel/kpage.h"
+#include "kernel/pagemap.h"
 #include "probe/caps.h"
-#include "probe/kpage.h"
-#include "probe/pagemap.h"
 
 #define HUGE_SIZE ((size_t) 2 << 20)
 #define PAGE ((size_t) 4096)

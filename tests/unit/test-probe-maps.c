@@ -7,9 +7,9 @@
 #include <stdlib.h>
 
 #include "base/macro.h"
-#include "probe/lines.h"
-#include "probe/maps.h"
-#include "probe/pagemap.h"
+#include "kernel/lines.h"
+#include "kernel/maps.h"
+#include "kernel/pagemap.h"
 
 static AddressMap *parse(const char *text) {
         AddressMap *map = NULL;

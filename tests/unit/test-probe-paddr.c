@@ -10,10 +10,10 @@
 
 #include "base/macro.h"
 #include "fake/kernel.h"
-#include "probe/kpage.h"
-#include "probe/layout.h"
+#include "kernel/kpage.h"
+#include "kernel/layout.h"
+#include "kernel/pagemap.h"
 #include "probe/paddr.h"
-#include "probe/pagemap.h"
 
 #define MIB (UINT64_C(1) << 20)
 

@@ -10,9 +10,9 @@
 #include <sys/wait.h>
 
 #include "base/macro.h"
+#include "kernel/pagemap.h"
+#include "kernel/process.h"
 #include "probe/caps.h"
-#include "probe/pagemap.h"
-#include "probe/process.h"
 #include "probe/referenced.h"
 
 #define PAGE ((size_t) 4096)

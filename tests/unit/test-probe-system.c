@@ -8,12 +8,12 @@
 #include <sys/stat.h>
 
 #include "base/macro.h"
+#include "kernel/cgroup.h"
+#include "kernel/node.h"
+#include "kernel/pressure.h"
+#include "kernel/system.h"
+#include "kernel/tiers.h"
 #include "probe/caps.h"
-#include "probe/cgroup.h"
-#include "probe/node.h"
-#include "probe/pressure.h"
-#include "probe/system.h"
-#include "probe/tiers.h"
 
 START_TEST(distances) {
         uint32_t values[3] = {};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Reading /proc/kpageflags. */
-#include "probe/kpage.h"
+#include "kernel/kpage.h"
 
 #include <errno.h>
 #include <fcntl.h>

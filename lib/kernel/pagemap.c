@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Reading /proc/PID/pagemap. */
-#include "probe/pagemap.h"
+#include "kernel/pagemap.h"
 
 #include <unistd.h>
 

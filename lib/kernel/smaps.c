@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Parser of /proc/PID/smaps. */
-#include "probe/smaps.h"
+#include "kernel/smaps.h"
 
 #include <errno.h>
 
 #include "base/macro.h"
-#include "probe/lines.h"
-#include "probe/maps.h"
-#include "probe/scan.h"
+#include "kernel/lines.h"
+#include "kernel/maps.h"
+#include "kernel/scan.h"
 
 typedef struct SmapsParser {
         SmapsFn fn;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Pressure stall information. */
-#include "probe/pressure.h"
+#include "kernel/pressure.h"
 
 #include <errno.h>
 
 #include "base/macro.h"
-#include "probe/cgroup.h"
-#include "probe/scan.h"
+#include "kernel/cgroup.h"
+#include "kernel/scan.h"
 
 #define FILE_MAX ((size_t) 4096)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Where the machine's memory lies. */
-#include "probe/layout.h"
+#include "kernel/layout.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,9 +9,9 @@
 
 #include "base/dir.h"
 #include "base/macro.h"
-#include "probe/pagemap.h"
-#include "probe/scan.h"
-#include "probe/system.h"
+#include "kernel/pagemap.h"
+#include "kernel/scan.h"
+#include "kernel/system.h"
 
 #define FILE_MAX ((size_t) 16 << 20)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Memory tiers. */
-#include "probe/tiers.h"
+#include "kernel/tiers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,9 +10,9 @@
 
 #include "base/dir.h"
 #include "base/macro.h"
-#include "probe/node.h"
-#include "probe/scan.h"
-#include "probe/system.h"
+#include "kernel/node.h"
+#include "kernel/scan.h"
+#include "kernel/system.h"
 
 #define FILE_MAX ((size_t) 65536)
 #define TIERING "devices/virtual/memory_tiering"

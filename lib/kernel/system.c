@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Facts about the whole machine. */
-#include "probe/system.h"
+#include "kernel/system.h"
 
 #include <errno.h>
 
 #include "base/macro.h"
-#include "probe/scan.h"
+#include "kernel/scan.h"
 
 #define FILE_MAX ((size_t) 1 << 20)
 

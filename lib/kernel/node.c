@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Facts about a NUMA node. */
-#include "probe/node.h"
+#include "kernel/node.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/macro.h"
-#include "probe/scan.h"
+#include "kernel/scan.h"
 
 #define FILE_MAX ((size_t) 65536)
 

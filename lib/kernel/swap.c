@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* How much of a process may go to swap. */
-#include "probe/swap.h"
+#include "kernel/swap.h"
 
 #include <stdio.h>
 
 #include "base/macro.h"
-#include "probe/cgroup.h"
-#include "probe/scan.h"
+#include "kernel/cgroup.h"
+#include "kernel/scan.h"
 
 #define FILE_MAX ((size_t) 1 << 16)
 

@@ -8,10 +8,10 @@
 
 #include "base/file.h"
 #include "base/pidref.h"
+#include "kernel/io.h"
+#include "kernel/maps.h"
 #include "monitor/map.h"
 #include "monitor/ops.h"
-#include "probe/io.h"
-#include "probe/maps.h"
 
 typedef struct Process {
         const RootFds *roots; /* borrowed */

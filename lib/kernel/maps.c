@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Parser of /proc/PID/maps. */
-#include "probe/maps.h"
+#include "kernel/maps.h"
 
 #include <errno.h>
 #include <fcntl.h>
 
 #include "base/macro.h"
-#include "probe/lines.h"
-#include "probe/scan.h"
+#include "kernel/lines.h"
+#include "kernel/scan.h"
 
 typedef struct MapsParser {
         AddressMap *map;

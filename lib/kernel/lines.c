@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Line by line over a file. */
-#include "probe/lines.h"
+#include "kernel/lines.h"
 
 #include <errno.h>
 #include <unistd.h>

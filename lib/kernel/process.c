@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A source's hold on one process. */
-#include "probe/process.h"
+#include "kernel/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 
 #include "base/macro.h"
-#include "probe/pagemap.h"
-#include "probe/scan.h"
+#include "kernel/pagemap.h"
+#include "kernel/scan.h"
 
 /* Sorts what can happen to any process at any time from what is broken. */
 static int outcome(int r) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The real system calls. */
-#include "probe/io.h"
+#include "kernel/io.h"
 
 #include <errno.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Watching cgroups come and go. */
-#include "probe/cgroup-watch.h"
+#include "kernel/cgroup-watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 
 #include "base/dir.h"
 #include "base/macro.h"
-#include "probe/cgroup.h"
+#include "kernel/cgroup.h"
 
 /* ---- Paths ---- */
 

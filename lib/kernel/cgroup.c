@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Facts about a cgroup. */
-#include "probe/cgroup.h"
+#include "kernel/cgroup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/macro.h"
-#include "probe/scan.h"
+#include "kernel/scan.h"
 
 #define FILE_MAX ((size_t) 1 << 20)
 

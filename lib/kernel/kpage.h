@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 #include "base/file.h"
+#include "kernel/io.h"
 #include "monitor/ops.h"
-#include "probe/io.h"
 
 #define KPAGE_UPTODATE (UINT64_C(1) << 3)
 #define KPAGE_LRU (UINT64_C(1) << 5)
