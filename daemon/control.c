@@ -3,7 +3,6 @@
 #include "control.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 
 #include "base/error.h"
 #include "control-internal.h"
@@ -16,8 +15,7 @@ void control_log(const Control *control, ControlFact fact, const ControlPeer *pe
                 return;
 
         va_start(ap, format);
-        if (vasprintf(&text, format, ap) < 0)
-                text = NULL;
+        text = text_vformat(format, ap);
         va_end(ap);
         if (text)
                 control->config.log(control->config.userdata, fact, peer, text);

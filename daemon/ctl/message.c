@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/error.h"
+
 char *text_sanitize(char *text) {
         for (char *p = text; *p; p++) {
                 unsigned char c = (unsigned char) p[0], next = (unsigned char) p[1];
@@ -20,10 +22,9 @@ char *text_sanitize(char *text) {
 }
 
 _printf_(1, 0) static void tell_args(const char *format, va_list args) {
-        _cleanup_free_ char *text = NULL;
+        _cleanup_free_ char *text = text_vformat(format, args);
 
-        if (vasprintf(&text, format, args) < 0) {
-                text = NULL;
+        if (!text) {
                 (void) fputs("udamonctl: out of memory\n", stderr);
                 return;
         }

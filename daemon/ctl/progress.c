@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/error.h"
 #include "message.h"
 
 #define QUIET (2 * NSEC_PER_SEC)
@@ -20,7 +21,6 @@ void progress_tick(Progress *progress, const char *format, ...) {
         bool terminal = isatty(STDERR_FILENO);
         _cleanup_free_ char *text = NULL;
         va_list args;
-        int n;
 
         if (now - progress->started < QUIET)
                 return;
@@ -30,12 +30,10 @@ void progress_tick(Progress *progress, const char *format, ...) {
         progress->last = now;
 
         va_start(args, format);
-        n = vasprintf(&text, format, args);
+        text = text_vformat(format, args);
         va_end(args);
-        if (n < 0) {
-                text = NULL;
+        if (!text)
                 return;
-        }
         if (terminal)
                 (void) fprintf(stderr, "\r\033[K%s", text_sanitize(text));
         else

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/error.h"
 #include "message.h"
 #include "view.h"
 
@@ -165,15 +166,12 @@ void print_wrapped(const Screen *screen, const char *text, size_t indent) {
 void print_labelled(const Screen *screen, const char *label, const char *format, ...) {
         _cleanup_free_ char *text = NULL;
         va_list args;
-        int n;
 
         va_start(args, format);
-        n = vasprintf(&text, format, args);
+        text = text_vformat(format, args);
         va_end(args);
-        if (n < 0) {
-                text = NULL;
+        if (!text)
                 return;
-        }
         (void) fprintf(screen->out, "  %-*s", LABEL_WIDTH - 2, label);
         print_wrapped(screen, text, LABEL_WIDTH);
 }

@@ -4,16 +4,21 @@
 
 #include <stdio.h>
 
+char *text_vformat(const char *format, va_list ap) {
+        char *text = NULL;
+
+        return vasprintf(&text, format, ap) < 0 ? NULL : text;
+}
+
 int error_setf(char **ret_error, int r, const char *format, ...) {
         va_list ap;
-        char *text = NULL;
+        char *text;
 
         if (!ret_error)
                 return r;
 
         va_start(ap, format);
-        if (vasprintf(&text, format, ap) < 0)
-                text = NULL;
+        text = text_vformat(format, ap);
         va_end(ap);
 
         free(*ret_error);

@@ -17,5 +17,8 @@
 /* Stores the formatted text in *ret_error (when it is not NULL) and returns r. */
 int error_setf(char **ret_error, int r, const char *format, ...) _printf_(3, 4);
 
+/* vasprintf() without its undefined result: the allocated text, or NULL when memory ran out. */
+char *text_vformat(const char *format, va_list ap) _printf_(1, 0);
+
 /* The text of a negative error number; thread-safe, valid for ever. */
 const char *error_text(int r);

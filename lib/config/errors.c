@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 
+#include "base/error.h"
 #include "base/macro.h"
 
 void config_errors_deinit(ConfigErrors *errors) {
@@ -77,7 +77,6 @@ int config_errors_addf(ConfigErrors *errors, unsigned line, unsigned column, con
                        ...) {
         ConfigError error = { .file = errors->at, .line = line, .column = column };
         va_list ap;
-        int n;
 
         if (!config_errors_wants(errors, line, column)) {
                 errors->n_more++;
@@ -90,9 +89,9 @@ int config_errors_addf(ConfigErrors *errors, unsigned line, unsigned column, con
                 return -ENOMEM;
 
         va_start(ap, format);
-        n = vasprintf(&error.text, format, ap);
+        error.text = text_vformat(format, ap);
         va_end(ap);
-        if (n < 0)
+        if (!error.text)
                 return -ENOMEM;
 
         insert(errors, error);

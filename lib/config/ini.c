@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/error.h"
 #include "base/macro.h"
 #include "config/errors.h"
 
@@ -35,13 +36,10 @@ static bool is_blank(char c) {
 static void _printf_(3, 4) complain(Reader *r, size_t offset, const char *format, ...) {
         _cleanup_free_ char *text = NULL;
         va_list ap;
-        int n;
 
         va_start(ap, format);
-        n = vasprintf(&text, format, ap);
+        text = text_vformat(format, ap);
         va_end(ap);
-        if (n < 0)
-                text = NULL;
         r->result = !text ? -ENOMEM
                           : config_errors_addf(r->errors, r->number, r->indent + (unsigned) offset + 1, "%s", text);
 }

@@ -7,8 +7,8 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
-#include <stdio.h>
 
+#include "base/error.h"
 #include "base/macro.h"
 #include "config/schema-value.h"
 #include "config/suggest.h"
@@ -16,15 +16,12 @@
 int schema_error(ConfigErrors *errors, const YamlNode *node, const char *format, ...) {
         _cleanup_free_ char *text = NULL;
         va_list ap;
-        int n;
 
         va_start(ap, format);
-        n = vasprintf(&text, format, ap);
+        text = text_vformat(format, ap);
         va_end(ap);
-        if (n < 0) {
-                text = NULL;
+        if (!text)
                 return -ENOMEM;
-        }
         return config_errors_addf(errors, node->key ? node->key_line : node->line,
                                   node->key ? node->key_column : node->column, "%s", text);
 }

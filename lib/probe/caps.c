@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <sys/utsname.h>
 
 #include "base/error.h"
@@ -43,14 +42,11 @@ static int _printf_(4, 5) found(Capability *capability, CapabilityState state, c
                                 const char *format, ...) {
         _cleanup_free_ char *detail = NULL, *copy = strdup(cost);
         va_list ap;
-        int n;
 
         va_start(ap, format);
-        n = vasprintf(&detail, format, ap);
+        detail = text_vformat(format, ap);
         va_end(ap);
-        if (n < 0)
-                detail = NULL;
-        if (n < 0 || !copy)
+        if (!detail || !copy)
                 return -ENOMEM;
 
         capability->state = state;
