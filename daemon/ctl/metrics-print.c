@@ -221,17 +221,11 @@ static void print_targets(MetricsWriter *w, const MetricFamily *family, const Mo
 
 /* Known only where each target's is. */
 static void print_resident(MetricsWriter *w, const MetricFamily *family, const MonitorMetrics *m, const char *name) {
-        json_t *targets = json_object_get(json_object_get(m->monitor, "runtime"), "targets"), *target;
         const MetricLabel labels[METRIC_LABELS_MAX] = { { "monitor", name } };
-        uint64_t sum = 0;
-        size_t i;
+        uint64_t resident = monitor_resident(m->monitor);
 
-        json_array_foreach(targets, i, target) {
-                if (!json_is_integer(json_object_get(target, "resident_bytes")))
-                        return;
-                sum += json_number(target, "resident_bytes");
-        }
-        metrics_uint(w, family, labels, sum);
+        if (resident != FRAME_UNKNOWN)
+                metrics_uint(w, family, labels, resident);
 }
 
 static void print_samples(MetricsWriter *w, const MetricFamily *family, const MonitorMetrics *m, const char *name) {
@@ -274,7 +268,7 @@ static const struct {
         { GAUGE("monitor_info", NULL, "Always 1; source and policy are in the labels."), print_monitor_info },
         { GAUGE("monitor_state", NULL, "1 for the state that the monitor is in."), print_monitor_state },
         { GAUGE("monitor_targets", NULL, "Processes that are watched."), print_targets },
-        { GAUGE("monitor_resident_bytes", BYTES, "Resident memory of all targets."), print_resident },
+        { GAUGE("monitor_resident_bytes", BYTES, "Resident memory of all targets that have not ended."), print_resident },
         { COUNTER("monitor_samples", NULL, "Pages checked, by what was found."), print_samples },
         { COUNTER("monitor_untrackable_samples", NULL, "Pages checked in vain, by the reason."), print_untrackable },
 };

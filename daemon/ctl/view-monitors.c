@@ -7,6 +7,12 @@
 #include "message.h"
 #include "view.h"
 
+bool target_ended(json_t *target) {
+        const char *state = json_text(target, "state");
+
+        return state && streq(state, "ended");
+}
+
 uint64_t monitor_resident(json_t *monitor) {
         json_t *targets = json_object_get(json_object_get(monitor, "runtime"), "targets"), *target;
         uint64_t sum = 0;
@@ -15,6 +21,8 @@ uint64_t monitor_resident(json_t *monitor) {
         if (json_array_size(targets) == 0)
                 return FRAME_UNKNOWN;
         json_array_foreach(targets, i, target) {
+                if (target_ended(target))
+                        continue;
                 if (!json_is_integer(json_object_get(target, "resident_bytes")))
                         return FRAME_UNKNOWN;
                 sum += json_number(target, "resident_bytes");

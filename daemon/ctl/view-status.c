@@ -79,15 +79,15 @@ static void print_targets(const Screen *screen, json_t *runtime) {
         json_array_foreach(json_object_get(runtime, "targets"), i, item) {
                 const char *command = json_text(item, "command"), *state = json_text(item, "state");
                 json_t *resident = json_object_get(item, "resident_bytes");
-                char line[256], size[FORMAT_MAX];
+                char line[256], size[FORMAT_MAX], held[64] = "";
 
-                (void) snprintf(line, sizeof(line),
-                                "%" PRIu64 " %s: %s, %s resident, %" PRIu64 " regions",
-                                json_number(item, "pid"), command ? command : "?", state ? state : "?",
-                                json_is_integer(resident)
-                                        ? format_size(size, json_number(item, "resident_bytes"))
-                                        : "?",
-                                json_number(item, "regions"));
+                if (!target_ended(item))
+                        (void) snprintf(held, sizeof(held), ", %s resident, %" PRIu64 " regions",
+                                        json_is_integer(resident) ? format_size(size, json_number(item, "resident_bytes"))
+                                                                  : "?",
+                                        json_number(item, "regions"));
+                (void) snprintf(line, sizeof(line), "%" PRIu64 " %s: %s%s", json_number(item, "pid"),
+                                command ? command : "?", state ? state : "?", held);
                 print_line(screen, "target", line);
         }
 }
@@ -115,11 +115,15 @@ static void print_samples(const Screen *screen, json_t *runtime) {
 }
 
 static void print_cost(const Screen *screen, json_t *runtime) {
-        char line[256];
+        uint64_t cold = json_number(runtime, "syscalls_max_cold"), hot = json_number(runtime, "syscalls_max_hot");
+        char line[256], each[96] = "";
 
-        (void) snprintf(line, sizeof(line), "%" PRIu64 " system calls for samples; at most %" PRIu64
-                        " for a cold one, %" PRIu64 " for a hot one", json_number(runtime, "syscalls"),
-                        json_number(runtime, "syscalls_max_cold"), json_number(runtime, "syscalls_max_hot"));
+        /* not for sources that read whole processes at once */
+        if (cold > 0 || hot > 0)
+                (void) snprintf(each, sizeof(each), "; at most %" PRIu64 " for a cold one, %" PRIu64 " for a hot one",
+                                cold, hot);
+        (void) snprintf(line, sizeof(line), "%" PRIu64 " system calls for samples%s", json_number(runtime, "syscalls"),
+                        each);
         print_line(screen, "cost", line);
         (void) snprintf(line, sizeof(line),
                         "%" PRIu64 " snapshots; %" PRIu64 " of %" PRIu64

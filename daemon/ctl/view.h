@@ -58,7 +58,9 @@ int view_status(const Screen *screen, json_t *status);
 /* All monitors, a row each. */
 int view_monitors(const Screen *screen, json_t *status);
 json_t *view_monitors_json(json_t *status);
-/* Of all targets of the interface's Monitor; FRAME_UNKNOWN where that of one is not known. */
+/* Whether an item of a Monitor's targets has ended: it holds no memory any more. */
+bool target_ended(json_t *target);
+/* Of all targets of the interface's Monitor that have not ended; FRAME_UNKNOWN where that of one is not known. */
 uint64_t monitor_resident(json_t *monitor);
 
 int view_check(const Screen *screen, json_t *capabilities, bool private);

@@ -168,6 +168,30 @@ START_TEST(status) {
 }
 END_TEST
 
+/* What has ended holds nothing, and its unknown size does not hide that of the others. */
+START_TEST(resident) {
+        static const struct {
+                const char *targets;
+                uint64_t expected;
+        } cases[] = {
+                { "[]", FRAME_UNKNOWN },
+                { "[{\"state\":\"running\",\"resident_bytes\":4096}]", 4096 },
+                { "[{\"state\":\"running\",\"resident_bytes\":4096},{\"state\":\"ended\",\"resident_bytes\":9}]", 4096 },
+                { "[{\"state\":\"running\",\"resident_bytes\":4096},{\"state\":\"ended\"}]", 4096 },
+                { "[{\"state\":\"running\",\"resident_bytes\":4096},{\"state\":\"running\"}]", FRAME_UNKNOWN },
+                { "[{\"state\":\"ended\",\"resident_bytes\":4096}]", 0 },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                json_t *targets = json_loads(cases[i].targets, 0, NULL);
+                json_t *monitor = json_pack("{s:{s:o}}", "runtime", "targets", targets);
+
+                ck_assert_uint_eq(monitor_resident(monitor), cases[i].expected);
+                json_decref(monitor);
+        }
+}
+END_TEST
+
 START_TEST(check) {
         json_t *json = load_json("capabilities.json");
         Page page;
@@ -374,6 +398,7 @@ int main(void) {
         tcase_add_test(tcase, heatmap);
         tcase_add_test(tcase, heatmap_recorded);
         tcase_add_test(tcase, wss);
+        tcase_add_test(tcase, resident);
         tcase_add_test(tcase, status);
         tcase_add_test(tcase, check);
         tcase_add_test(tcase, colors);
