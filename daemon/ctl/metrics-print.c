@@ -268,7 +268,7 @@ static const struct {
         { GAUGE("monitor_info", NULL, "Always 1; source and policy are in the labels."), print_monitor_info },
         { GAUGE("monitor_state", NULL, "1 for the state that the monitor is in."), print_monitor_state },
         { GAUGE("monitor_targets", NULL, "Processes that are watched."), print_targets },
-        { GAUGE("monitor_resident_bytes", BYTES, "Resident memory of all targets that have not ended."), print_resident },
+        { GAUGE("monitor_resident_bytes", BYTES, "Resident memory of all targets that live."), print_resident },
         { COUNTER("monitor_samples", NULL, "Pages checked, by what was found."), print_samples },
         { COUNTER("monitor_untrackable_samples", NULL, "Pages checked in vain, by the reason."), print_untrackable },
 };

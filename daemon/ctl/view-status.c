@@ -83,8 +83,8 @@ static void print_targets(const Screen *screen, json_t *runtime) {
 
                 if (!target_ended(item))
                         (void) snprintf(held, sizeof(held), ", %s resident, %" PRIu64 " regions",
-                                        json_is_integer(resident) ? format_size(size, json_number(item, "resident_bytes"))
-                                                                  : "?",
+                                        json_is_integer(resident)
+                                                        ? format_size(size, json_number(item, "resident_bytes")) : "?",
                                         json_number(item, "regions"));
                 (void) snprintf(line, sizeof(line), "%" PRIu64 " %s: %s%s", json_number(item, "pid"),
                                 command ? command : "?", state ? state : "?", held);
