@@ -75,6 +75,15 @@ static void report_entry(Writer *w, const FollowSpec *spec, const char *waits_fo
         writer_close(w);
 }
 
+static void report_cgroups(Writer *w, const CgroupWatch *watch) {
+        writer_open_object(w, "cgroup_search");
+        writer_uint(w, "watched", watch->n_nodes);
+        writer_uint(w, "unnoticed", cgroup_watch_unnoticed(watch));
+        writer_uint(w, "denied", watch->n_denied);
+        writer_uint(w, "left_out", watch->n_left_out);
+        writer_close(w);
+}
+
 static size_t report_engine(Writer *w, const Engine *engine, size_t room) {
         const Follower *follower = engine_follower(engine);
         const Monitor *monitor = engine_monitor(engine);
@@ -90,6 +99,8 @@ static size_t report_engine(Writer *w, const Engine *engine, size_t room) {
         for (size_t i = 0; i < follower->n_specs; i++)
                 report_entry(w, &follower->specs[i], follower_spec_waits_for(follower, i));
         writer_close(w);
+        if (follower->has_cgroups)
+                report_cgroups(w, &follower->cgroups);
         writer_open_array(w, "targets");
         for (size_t i = 0; i < n; i++)
                 report_target(w, engine, monitor_target(monitor, i), now);

@@ -47,6 +47,24 @@ static void print_entry(const Screen *screen, size_t number, json_t *entry) {
         (void) fputc('\n', screen->out);
 }
 
+/* Only what keeps processes from being found. */
+static void print_search(const Screen *screen, json_t *search) {
+        uint64_t unnoticed = json_number(search, "unnoticed"), denied = json_number(search, "denied");
+        uint64_t left_out = json_number(search, "left_out");
+
+        if (unnoticed > 0)
+                (void) fprintf(screen->out, "  %" PRIu64 " of %" PRIu64 " control groups give no notice: what comes "
+                                            "and goes there is seen within 10 s (raise "
+                                            "fs.inotify.max_user_watches)\n",
+                               unnoticed, json_number(search, "watched"));
+        if (denied > 0)
+                (void) fprintf(screen->out, "  %" PRIu64 " control group%s may not be looked into: what is there is "
+                                            "not found\n", denied, PLURAL(denied));
+        if (left_out > 0)
+                (void) fprintf(screen->out, "  there is room for %" PRIu64 " control groups: %" PRIu64 " more are not "
+                                            "watched (ask for fewer)\n", json_number(search, "watched"), left_out);
+}
+
 static const char *bytes_text(char *buf, json_t *target, const char *key) {
         return json_object_get(target, key) ? format_size(buf, json_number(target, key)) : "-";
 }
@@ -77,6 +95,7 @@ static void print_monitor(const Screen *screen, json_t *monitor) {
         (void) fputc('\n', screen->out);
         json_array_foreach(json_object_get(monitor, "entries"), i, item)
                 print_entry(screen, i, item);
+        print_search(screen, json_object_get(monitor, "cgroup_search"));
         if (json_number(monitor, "refused") > 0)
                 (void) fprintf(screen->out, "  there is room for %" PRIu64 " processes: more were found, and are not "
                                             "watched (raise nr_regions.max)\n", json_number(monitor, "room"));

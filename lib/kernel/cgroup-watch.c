@@ -165,21 +165,17 @@ static int queue_push(Queue *queue, char *path) {
 }
 
 /* A watch on what is open at fd, or below it. -1: none, for there are too many, or it is gone. */
-static int add_watch(CgroupWatch *w, int fd, const char *file, uint32_t mask) {
+static int add_watch(const CgroupWatch *w, int fd, const char *file, uint32_t mask) {
         char path[64];
-        int wd;
 
         if (w->inotify < 0)
                 return -1;
         (void) snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", fd, file);
-        wd = inotify_add_watch(w->inotify, path, mask);
-        if (wd < 0 && errno != ENOENT)
-                w->blind = true;
-        return wd;
+        return inotify_add_watch(w->inotify, path, mask);
 }
 
 /* Watches first, reads then: what happens in between is told twice rather than never. */
-static void begin(CgroupWatch *w, CgroupNode *node, int fd) {
+static void begin(const CgroupWatch *w, CgroupNode *node, int fd) {
         if (node->on_dir < 0)
                 node->on_dir = add_watch(w, fd, ".", IN_CREATE | IN_DELETE | IN_ONLYDIR);
         if (node->on_events < 0 && node->members)
@@ -214,7 +210,7 @@ static int enter(CgroupWatch *w, const char *path, CgroupInterest interest, int 
                 node = NULL;
         }
         if (!node) {
-                if (w->n_nodes >= CGROUP_NODES_MAX) {
+                if (w->n_nodes >= w->nodes_max) {
                         w->n_left_out++;
                         return 0;
                 }
@@ -289,12 +285,17 @@ int cgroup_watch_look(CgroupWatch *w) {
 int cgroup_watch_init(CgroupWatch *w, const RootFds *roots, cgroup_interest_t interest, void *userdata) {
         int r;
 
-        *w = (CgroupWatch) { .roots = roots, .interest = interest, .userdata = userdata, .inotify = -1 };
+        *w = (CgroupWatch) {
+                .roots = roots,
+                .interest = interest,
+                .userdata = userdata,
+                .inotify = -1,
+                .nodes_max = CGROUP_NODES_MAX,
+        };
         if (!cgroup_is_unified(roots))
                 return CGROUP_E_NONE;
 
         w->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-        w->blind = w->inotify < 0;
         r = cgroup_watch_look(w);
         if (r < 0)
                 cgroup_watch_deinit(w);
@@ -306,6 +307,18 @@ void cgroup_watch_deinit(CgroupWatch *w) {
         free(w->nodes);
         closep(&w->inotify);
         *w = (CgroupWatch) { .inotify = -1 };
+}
+
+size_t cgroup_watch_unnoticed(const CgroupWatch *w) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < w->n_nodes; i++) {
+                const CgroupNode *node = w->nodes[i];
+
+                /* the root has no cgroup.events */
+                n += node->on_dir < 0 || (node->members && node->on_events < 0 && node->path[1]);
+        }
+        return n;
 }
 
 /* ---- Events ---- */

@@ -39,10 +39,10 @@ typedef struct CgroupWatch {
         size_t n_nodes;
         size_t allocated;
         uint64_t walk;
-        bool blind;           /* some are not watched: the limits on inotify are reached */
         bool stale;           /* events were lost: it is to be looked at again */
         size_t n_denied;      /* directories that may not be read, in the last look at the whole */
-        size_t n_left_out;    /* beyond CGROUP_NODES_MAX, likewise */
+        size_t n_left_out;    /* beyond nodes_max, likewise */
+        size_t nodes_max;     /* CGROUP_NODES_MAX, unless it is changed after the start */
 } CgroupWatch;
 
 #define CGROUP_NODES_MAX 16384
@@ -61,6 +61,10 @@ int cgroup_watch_look(CgroupWatch *watch);
 
 /* Takes in what inotify has to tell. *ret_changed: whether anything came, went, or is fresh. 0 or -errno. */
 int cgroup_watch_read(CgroupWatch *watch, bool *ret_changed);
+
+/* How many give no notice of changes, for the limits on inotify are reached: only the next look at the whole sees
+ * these. */
+size_t cgroup_watch_unnoticed(const CgroupWatch *watch);
 
 /* The node of that path, or NULL. */
 CgroupNode *cgroup_watch_find(const CgroupWatch *watch, const char *path);

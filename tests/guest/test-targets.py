@@ -59,6 +59,9 @@ class Targets:
   def runtime(self):
     return next(m['runtime'] for m in self.server.call('status')['runtime']['monitors'] if m['name'] == self.name)
 
+  def told(self):
+    return self.server.call('targets', self.name)['monitors'][0]
+
   def pids(self):
     return sorted(t['pid'] for t in self.runtime()['targets'] if t['state'] == 'running')
 
@@ -169,6 +172,29 @@ def overlap(server):
   remove('/both')
 
 
+def notice(server):
+  """the limits on inotify: what gives no notice is counted and found later; with room again, nothing is counted"""
+  limit = '/proc/sys/fs/inotify/max_user_watches'
+  before = acting.read(limit)
+  make('/quiet/a')
+  write(limit, '1')
+  try:
+    with Targets(server, '--cgroup', '/quiet') as t:
+      search = t.told()['cgroup_search']
+      want(0 < search['unnoticed'] <= search['watched'], f'cgroups that give no notice: {search}')
+      same((search['denied'], search['left_out']), (0, 0), 'denied, left out')
+      want('control groups give no notice' in server.call('targets', t.name, parse=False), 'a word on that')
+      make('/quiet/b')
+      with Puppet('quiet/b') as p:
+        t.until_pids(p)
+        write(limit, before)
+        wait_until(lambda: t.told()['cgroup_search']['unnoticed'] == 0, 20, lambda: f'notice: {t.told()["cgroup_search"]}')
+        t.until_pids(p)
+  finally:
+    write(limit, before)
+  remove('/quiet')
+
+
 def descriptors(server):
   return len(os.listdir(f'/proc/{server.process.pid}/fd'))
 
@@ -207,4 +233,4 @@ def churn(server):
   remove('/many')
 
 
-acting.main([cgroup, unit, user, size, overlap, churn])
+acting.main([cgroup, unit, user, size, overlap, notice, churn])

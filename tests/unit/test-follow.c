@@ -6,6 +6,7 @@
 #include <ftw.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 
 #include "follow-internal.h"
@@ -462,6 +463,52 @@ START_TEST(cgroups_come_and_go) {
 }
 END_TEST
 
+/* What keeps processes from being found is counted, and only as long as it does. */
+START_TEST(cgroups_that_are_not_watched_are_counted) {
+        CgroupWatch *watch;
+        Host host;
+
+        host_init(&host);
+        add_cgroup(&host, "/a");
+        add_cgroup(&host, "/a/x");
+        add_cgroup(&host, "/b");
+        add_cgroup(&host, "/b/secret");
+        host.specs[0] = (TargetConfig) { .cgroup = (char *) "/b" };
+        host.n_specs = 1;
+        follow(&host);
+        watch = &host.follower.cgroups;
+        ck_assert_uint_eq(watch->n_nodes, 3); /* with the root */
+        ck_assert_uint_eq(watch->n_left_out, 0);
+        ck_assert_uint_eq(watch->n_denied, 0);
+        ck_assert_uint_eq(cgroup_watch_unnoticed(watch), 0);
+
+        ck_assert_int_eq(inotify_rm_watch(watch->inotify, cgroup_watch_find(watch, "/b/secret")->on_dir), 0);
+        take_events(&host);
+        ck_assert_uint_eq(cgroup_watch_unnoticed(watch), 1);
+        ck_assert_int_eq(cgroup_watch_look(watch), 0);
+        ck_assert_uint_eq(cgroup_watch_unnoticed(watch), 0);
+
+        ck_assert_int_eq(chmod(path_of(&host, "sys/fs/cgroup/b/secret"), 0), 0);
+        if (geteuid() == 0)
+                ck_assert_int_eq(seteuid(65534), 0);
+        ck_assert_int_eq(cgroup_watch_look(watch), 0);
+        if (geteuid() == 65534)
+                ck_assert_int_eq(seteuid(0), 0);
+        ck_assert_uint_eq(watch->n_denied, 1);
+        ck_assert_ptr_null(cgroup_watch_find(watch, "/b/secret"));
+        ck_assert_int_eq(chmod(path_of(&host, "sys/fs/cgroup/b/secret"), 0755), 0);
+        ck_assert_int_eq(cgroup_watch_look(watch), 0);
+        ck_assert_uint_eq(watch->n_denied, 0);
+
+        watch->nodes_max = 4;
+        host.specs[0].cgroup = (char *) "/";
+        ck_assert_int_eq(cgroup_watch_look(watch), 0);
+        ck_assert_uint_eq(watch->n_nodes, 4);
+        ck_assert_uint_eq(watch->n_left_out, 1); /* and what is below that */
+        host_deinit(&host);
+}
+END_TEST
+
 START_TEST(a_pid_used_again_is_another_process) {
         Host host;
 
@@ -574,6 +621,7 @@ int main(void) {
         tcase_add_test(tests, others_cost_nothing);
         tcase_add_test(tests, cgroup_members_that_are_not_looked_for_cost_little);
         tcase_add_test(tests, cgroups_come_and_go);
+        tcase_add_test(tests, cgroups_that_are_not_watched_are_counted);
         tcase_add_test(tests, a_pid_used_again_is_another_process);
         tcase_add_test(tests, entries_overlap);
         tcase_add_test(tests, no_hierarchy);
