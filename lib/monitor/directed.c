@@ -18,11 +18,19 @@
 
 /* After a run of misses as improbable as exp(-SUSPECT_LOG), memory is a suspect. */
 #define SUSPECT_LOG 5.3 /* 0.5 % */
-#define SUSPECT_TIMES 1 /* so many times the probes decide */
 
 /* … and of so many as exp(-SILENT_LOG), idle without being asked. */
 #define SILENT_LOG 16.0 /* 1 in 9 million */
 #define SILENT_MISSES 3
+
+/* What makes up so much of all that is accessed is asked again when accesses begin elsewhere, if so few probes tell. */
+#define VERIFY_PARTS 16
+#define VERIFY_MAX 8
+
+/* The share of surprises that turned out to be of all of their region from which on that is asked of each: three probes
+ * may spare a search of some seventy. */
+#define WHOLES_LEAST 0.05
+#define WHOLES_FIRST 0.06 /* taken to be so at first */
 
 #define SURPRISES_MAX 256
 #define SUDDEN_HITS 2
@@ -31,12 +39,15 @@
 
 #define RECENT_KEPT 400.0 /* the samples that the quarters remember at least, however many windows they take */
 #define WINDOW_SAMPLES 16 /* with fewer, a window is judged with those before it */
-#define Z_CERTAIN 5.0     /* standard errors beyond which a change is certain */
 #define PART_SAMPLES_MIN 12.0
 #define PARTS_DISTANCE 30.0 /* chi squared beyond which four quarters differ: by chance once in 700,000 */
 
 static void *directed_new_state(void) {
-        return calloc(1, sizeof(SearchState));
+        SearchState *d = calloc(1, sizeof(*d));
+
+        if (d)
+                d->wholes = WHOLES_FIRST;
+        return d;
 }
 
 /* ---- Learning ---- */
@@ -53,7 +64,7 @@ static bool is_sudden(const Verdicts *tick, double hits, double n) {
         double rate = (double) tick->hits / tick->n;
 
         return tick->hits >= SUDDEN_HITS && n > tick->n &&
-               rate - hits / n > Z_CERTAIN * merge_difference_error(rate, tick->n, hits / n, n);
+               rate - hits / n > SEARCH_Z_CERTAIN * merge_difference_error(rate, tick->n, hits / n, n);
 }
 
 /* Whether the region may be accessed as a whole, as it was before, or is new; and the next ticks will bring enough
@@ -112,6 +123,21 @@ static void add_siblings(const AdaptContext *context, const RegionList *list, si
         }
 }
 
+/* Idle memory that may be accessed as a whole: all that was seen so far says so, but the next tick will not say enough.
+ * Where it never was before, asking must have been worth while elsewhere. */
+static bool may_be_whole(const AdaptContext *context, const Region *region) {
+        const SearchState *d = context->state;
+        double hits, n;
+
+        search_recent(region, &hits, &n);
+        if (hits < SEARCH_PLAIN_SHARE * n || d->expected * (double) region_size(region) >= SEARCH_PLAIN_HITS)
+                return false;
+        if (region->before > 0)
+                return true;
+        return region->weight >= WINDOW_SAMPLES &&
+               (d->wholes >= WHOLES_LEAST || rng_unit(context->rng) < WHOLES_LEAST);
+}
+
 /* Nearly every sample since the first surprise found an access: there is nothing to search. */
 static bool is_plain(const AdaptContext *context, RegionList *list, size_t i) {
         Region *region = &list->regions[i];
@@ -130,6 +156,8 @@ static bool is_plain(const AdaptContext *context, RegionList *list, size_t i) {
         merge_restart_history(region, hits / n, n, search_met(context, region));
         region->probes = 0;
         region->surprise = 0;
+        d->changed = true;
+        search_count_whole(d, true);
         d->quiet = 0;
         return true;
 }
@@ -147,22 +175,37 @@ static nsec_t ended(const AdaptContext *context, const Region *region) {
         return MAX(between(region, context->now), context->now - sample) - sample;
 }
 
-/* Idle memory was asked. Whether there is a surprise to be followed now. */
-static bool learn_idle(const AdaptContext *context, RegionList *list, size_t i, const Verdicts *tick) {
-        Region *region = &list->regions[i];
-
-        if (tick->hits > 0 && !search_is_lately(context, region)) {
+/* Idle memory was asked. */
+static void note_surprise(const AdaptContext *context, Region *region, const Verdicts *tick) {
+        if (tick->hits == 0)
+                return;
+        if (!search_is_lately(context, region)) {
                 region->met = between(region, context->now);
                 region->surprise = tick->first_hit;
                 search_set_recent(region, tick->hits, tick->n); /* what was before is over, perhaps */
         }
-        if (tick->hits > 0 && region->surprise == 0)
+        if (region->surprise == 0)
                 region->surprise = tick->first_hit;
-        return region->surprise > 0 && !is_plain(context, list, i) && is_surprise(context, region, tick);
+}
+
+/* Idle memory was asked. Whether there is a surprise to be followed now. */
+static bool learn_idle(const AdaptContext *context, RegionList *list, size_t i, const Verdicts *tick) {
+        Region *region = &list->regions[i];
+
+        if (region->surprise == 0 || is_plain(context, list, i))
+                return false;
+        if (may_be_whole(context, region)) {
+                search_ask(region, SEARCH_WHOLE, SEARCH_PLAIN_HITS - 1);
+                ((SearchState *) context->state)->changed = true;
+                return false;
+        }
+        return is_surprise(context, region, tick);
 }
 
 /* Misses in a row are counted in `probes` where nothing is asked. */
 static void watch_for_silence(const AdaptContext *context, Region *region, const Verdicts *tick) {
+        const SearchState *d = context->state;
+        uint32_t need = search_need_surely(region);
         double misses;
 
         if (tick->hits == 0 && tick->n > 0 && region->probes == 0)
@@ -171,67 +214,109 @@ static void watch_for_silence(const AdaptContext *context, Region *region, const
         misses = search_miss_log(region, 0) * region->probes;
         if (region->probes >= SILENT_MISSES && misses > SILENT_LOG)
                 merge_restart_history(region, 0, region->probes, region->met);
-        else if (misses > SUSPECT_LOG && region->rate >= SEARCH_DENSE_SHARE)
-                search_ask(region, SEARCH_CELL, SUSPECT_TIMES * search_need(context, region));
+        else if (misses > SUSPECT_LOG && need <= MAX(d->dear, (double) VERIFY_MAX))
+                search_ask(region, SEARCH_CELL, need);
 }
 
-/* Counts one region's samples, which lie side by side from k on. *ret is what they say; returns how many. */
-static size_t tally_region(Region *region, const Target *target, size_t k, Verdicts *ret) {
-        uint64_t part_size = region_size(region) / REGION_PARTS + 1;
+/* What the samples say of the one region that those from k on are of. Returns how many they are. */
+static size_t read_verdicts(const Target *target, size_t k, Verdicts *ret) {
         size_t first = k;
 
         *ret = (Verdicts) {};
         for (; k < target->n_checked && target->samples[k].region == target->samples[first].region; k++) {
                 const Sample *sample = &target->samples[k];
-                size_t part = (size_t) ((sample->addr - region->start) / part_size);
 
-                if (sample->trials == 0) {
-                        /* nothing to be learned here: a cell of such pages must not wait for ever */
-                        region->need -= region->need > region->probes;
+                if (sample->trials == 0)
                         continue;
-                }
                 ret->n++;
-                if (region->need == 0)
-                        region->part_samples[part]++;
-                if (sample->hits == 0)
-                        continue;
-                ret->hits++;
-                if (region->need == 0)
-                        region->part_hits[part]++;
-                if (region->hot_left)
-                        region->edge = sample->addr + PAGE_SIZE_MIN;
-                else if (region->edge == 0)
-                        region->edge = sample->addr;
-                if (ret->first_hit == 0)
+                ret->hits += sample->hits > 0;
+                if (sample->hits > 0 && ret->first_hit == 0)
                         ret->first_hit = sample->addr;
         }
         return k - first;
 }
 
+static void count_sample(Region *region, const Sample *sample) {
+        size_t part = (size_t) ((sample->addr - region->start) / (region_size(region) / REGION_PARTS + 1));
+
+        if (sample->trials == 0) {
+                /* nothing to be learned here: a cell of such pages must not wait for ever */
+                region->need -= region->need > region->probes;
+                return;
+        }
+        if (region->need > 0) {
+                region->probes++;
+                region->probe_hits += sample->hits > 0;
+        } else {
+                region->part_samples[part]++;
+                region->part_hits[part] += sample->hits > 0;
+        }
+        if (sample->hits == 0)
+                return;
+        if (region->hot_left)
+                region->edge = sample->addr + PAGE_SIZE_MIN;
+        else if (region->edge == 0)
+                region->edge = sample->addr;
+}
+
+/* Where accesses begin, they end elsewhere, as a rule: what is known to be accessed is asked whether it still is, where
+ * few probes can tell. */
+static void verify_accessed(const AdaptContext *context, RegionList *list) {
+        nsec_t sample = context->attrs->sample;
+        double accessed = 0;
+
+        for (size_t i = 0; i < list->n; i++)
+                accessed += list->regions[i].rate * (double) region_size(&list->regions[i]);
+        for (size_t i = 0; i < list->n; i++) {
+                Region *region = &list->regions[i];
+                uint32_t need = search_need_surely(region);
+
+                if (region->need > 0 || need > VERIFY_MAX ||
+                    region->rate * (double) region_size(region) < accessed / VERIFY_PARTS)
+                        continue;
+                if (region->probes == 0)
+                        /* when it ended, if it did: since the last interval in which it was accessed began */
+                        region->met = MAX((region->last_hit + context->now - sample) / 2, context->now - sample);
+                search_ask(region, SEARCH_CELL, need);
+        }
+}
+
 /* Takes in what the samples say. Returns the number of surprises to be followed. */
 static size_t tally(const AdaptContext *context, Target *target, uint64_t *surprises) {
+        RegionList *list = &target->list;
+        SearchState *d = context->state;
+        Verdicts tick;
         size_t n = 0;
 
+        for (size_t k = 0; k < target->n_checked; k++)
+                count_sample(&list->regions[target->samples[k].region], &target->samples[k]);
         for (size_t k = 0; k < target->n_checked;) {
-                size_t i = target->samples[k].region;
-                Region *region = &target->list.regions[i];
-                Verdicts tick;
+                Region *region = &list->regions[target->samples[k].region];
 
-                k += tally_region(region, target, k, &tick);
-                if (region->need > 0) {
-                        region->probes += tick.n;
-                        region->probe_hits += tick.hits;
-                } else if (!region_is_idle(region)) {
+                k += read_verdicts(target, k, &tick);
+                if (tick.n == 0)
+                        continue;
+                if (region->need == 0 && region_is_idle(region))
+                        note_surprise(context, region, &tick);
+                else if (region->need == 0)
                         watch_for_silence(context, region, &tick);
-                } else if (tick.n > 0 && n < SURPRISES_MAX && learn_idle(context, &target->list, i, &tick)) {
-                        surprises[n++] = region->surprise;
-                        region->surprise = 0;
-                }
-                if (tick.n > 0)
-                        region->asked = context->now;
+                region->asked = context->now;
                 if (tick.hits > 0)
                         region->last_hit = context->now;
         }
+        for (size_t k = 0; k < target->n_checked && n < SURPRISES_MAX;) {
+                size_t i = target->samples[k].region;
+                Region *region = &list->regions[i];
+
+                k += read_verdicts(target, k, &tick);
+                if (region->need > 0 || tick.n == 0 || !region_is_idle(region) || !learn_idle(context, list, i, &tick))
+                        continue;
+                surprises[n++] = region->surprise;
+                region->surprise = 0;
+        }
+        if (d->changed)
+                verify_accessed(context, list);
+        d->changed = false;
         return n;
 }
 
@@ -363,7 +448,7 @@ static void age_region(const AdaptContext *context, Region *region) {
                 recent_n = n;
         }
         distance = merge_distance(recent_hits / recent_n, recent_n, region->rate, region->weight);
-        if ((region_is_idle(region) && hits > 0) || distance > Z_CERTAIN ||
+        if ((region_is_idle(region) && hits > 0) || distance > SEARCH_Z_CERTAIN ||
             (distance > SEARCH_Z_STRANGE && ++region->strange >= 2)) {
                 merge_restart_history(region, recent_hits / recent_n, recent_n, context->window_start);
                 return;

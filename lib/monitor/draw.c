@@ -21,6 +21,7 @@
 
 /* Shares of the budget. */
 #define SEARCH_SHARE 0.75 /* at most, of what exploration leaves */
+#define LITTLE_SHARE 0.25 /* at most, for searches about a small part of what is accessed */
 #define KNOWN_SHARE 0.25  /* at most */
 #define EXPLORE_SHARE 0.1 /* at least, whatever there is to search and to know; and of a small budget … */
 #define EXPLORE_SMALL 0.25 /* … so much, up to this: */
@@ -39,8 +40,7 @@
 #define WISH_MAX 16.0     /* samples a tick for what is accessed at 50 %, until its rate is known */
 
 typedef struct Shares {
-        size_t searches; /* probes in this tick */
-        double worth;    /* of a search, below which it has to wait */
+        uint32_t *probes; /* of each region that is under search, in this tick; NULL: as many as it wants */
         size_t explore;  /* samples over all bytes */
         double known;    /* share of its wish that a small known region gets */
         double expected; /* samples per byte that exploration brings */
@@ -85,19 +85,22 @@ static int compare_worth(const void *a, const void *b) {
 }
 
 /* Where not all searches can go on at once, those do whose probes decide about the most bytes. */
-static int limit_searches(const Target *target, Shares *shares) {
+static int limit_searches(const Target *target, size_t searches, Shares *shares) {
         _cleanup_free_ SearchWorth *list = malloc(MAX(target->list.n, (size_t) 1) * sizeof(*list));
-        size_t n = 0, probes = 0;
+        size_t n = 0;
 
-        if (!list)
+        shares->probes = calloc(MAX(target->list.n, (size_t) 1), sizeof(*shares->probes));
+        if (!list || !shares->probes)
                 return -ENOMEM;
         for (size_t i = 0; i < target->list.n; i++)
                 if (target->list.regions[i].need > 0)
                         list[n++] = search_worth(&target->list, i);
         qsort(list, n, sizeof(*list), compare_worth);
-        for (size_t i = 0; i < n && probes < shares->searches; i++) {
-                probes += list[i].probes;
-                shares->worth = list[i].worth;
+        for (size_t k = 0; k < n && searches > 0; k++) {
+                size_t probes = MIN(list[k].probes, searches);
+
+                shares->probes[list[k].region] = (uint32_t) probes;
+                searches -= probes;
         }
         return 0;
 }
@@ -106,30 +109,57 @@ static size_t round_by_chance(Rng *rng, double x) {
         return (size_t) (x + rng_unit(rng));
 }
 
+/* What there is to be asked. */
+typedef struct Demand {
+        double searches; /* probes that come next */
+        double little;   /* … of searches about a small part of what is accessed */
+        double idle;     /* bytes */
+        double accessed; /* bytes, times rate */
+} Demand;
+
+static Demand demand_of(const RegionList *list) {
+        Demand demand = {};
+
+        for (size_t i = 0; i < list->n; i++) {
+                const Region *region = &list->regions[i];
+
+                demand.accessed += region->rate * (double) region_size(region);
+                if (region->need == 0 && region_is_idle(region))
+                        demand.idle += (double) region_size(region);
+        }
+        for (size_t i = 0; i < list->n; i++) {
+                SearchWorth search;
+
+                if (list->regions[i].need == 0)
+                        continue;
+                search = search_worth(list, i);
+                if (search.worth * (double) search.probes < demand.accessed / KNOWN_PARTS)
+                        demand.little += (double) search.probes;
+                else
+                        demand.searches += (double) search.probes;
+        }
+        return demand;
+}
+
 static int divide(const AdaptContext *context, const Target *target, Shares *ret) {
         SearchState *d = context->state;
-        double budget = draw_budget(context, target), wanted = 0, idle = 0, accessed = 0, lacking = 0;
-        double bytes = (double) region_list_bytes(&target->list), window, least, searches, known, explore;
+        Demand demand = demand_of(&target->list);
+        double budget = draw_budget(context, target), bytes = (double) region_list_bytes(&target->list);
+        double window, least, most, searches, known, explore, lacking = 0;
 
-        for (size_t i = 0; i < target->list.n; i++) {
-                const Region *region = &target->list.regions[i];
-
-                wanted += region->need > 0 ? (double) search_next_probes(region) : 0;
-                accessed += region->rate * (double) region_size(region);
-                if (region->need == 0 && region_is_idle(region))
-                        idle += (double) region_size(region);
-        }
         window = (double) context->attrs->aggregate / (double) context->attrs->sample;
         least = MAX(budget * EXPLORE_SHARE, MIN(budget * EXPLORE_SMALL, EXPLORE_SAMPLES / window));
         d->dear = budget * (double) NSEC_PER_SEC / (double) context->attrs->sample * DEAR_SHARE;
-        searches = MIN(wanted, (budget - least) * SEARCH_SHARE);
+        most = (budget - least) * SEARCH_SHARE;
+        searches = MIN(demand.searches, most);
+        searches += MIN(demand.little, MIN(budget * LITTLE_SHARE, most - searches));
         explore = budget - searches;
-        if (d->quiet > QUIET_KNOWN + QUIET_IDLE * idle / bytes)
+        if (d->quiet > QUIET_KNOWN + QUIET_IDLE * demand.idle / bytes)
                 explore = MIN(explore, budget * FLOOR_SHARE);
 
         *ret = (Shares) {
                 .expected = explore / bytes,
-                .part = accessed / KNOWN_PARTS,
+                .part = demand.accessed / KNOWN_PARTS,
                 .least = 1 / window,
         };
         for (size_t i = 0; i < target->list.n; i++)
@@ -139,11 +169,12 @@ static int divide(const AdaptContext *context, const Target *target, Shares *ret
 
         d->quiet += explore;
         d->expected = budget / bytes;
-        ret->searches = round_by_chance(context->rng, searches);
         ret->explore = round_by_chance(context->rng, explore);
         ret->expected = explore / bytes;
         ret->known = lacking > 0 ? known / lacking : 0;
-        return wanted > searches ? limit_searches(target, ret) : 0;
+        if (searches >= demand.searches + demand.little)
+                return 0;
+        return limit_searches(target, round_by_chance(context->rng, searches), ret);
 }
 
 static int compare_samples(const void *a, const void *b) {
@@ -158,9 +189,17 @@ static uint64_t scale(uint64_t x, uint64_t range) {
         return (uint64_t) (((unsigned __int128) x * range) >> 64);
 }
 
+/* A page of the block that lies around offset, if that is in the region: the one that stands for it. */
+static uint64_t page_around(const AdaptContext *context, const Region *region, uint64_t addr) {
+        uint64_t block = SAMPLE_BLOCK * PAGE_SIZE_MIN, start = addr / block * block;
+        Region part = { .start = MAX(start, region->start), .end = MIN(start + block, region->end) };
+
+        return adapt_sample_page(context, &part);
+}
+
 /* The next n places of the walk, as offsets into all regions laid end to end, turned into addresses. */
 static void draw_exploration(const AdaptContext *context, Target *target, size_t n) {
-        uint64_t bytes = region_list_bytes(&target->list), before = 0, block = SAMPLE_BLOCK * PAGE_SIZE_MIN;
+        uint64_t bytes = region_list_bytes(&target->list), before = 0;
         size_t kept = 0;
 
         target->n_samples = 0;
@@ -171,56 +210,51 @@ static void draw_exploration(const AdaptContext *context, Target *target, size_t
         qsort(target->samples, n, sizeof(*target->samples), compare_samples);
 
         for (size_t i = 0, k = 0; k < n; k++) {
-                uint64_t offset = target->samples[k].addr, at;
+                uint64_t offset = target->samples[k].addr;
                 const Region *region;
-                Region part;
 
                 for (; offset - before >= region_size(&target->list.regions[i]); i++)
                         before += region_size(&target->list.regions[i]);
                 region = &target->list.regions[i];
                 if (region->need > 0)
                         continue;
-                at = (region->start + offset - before) / block * block;
-                part = (Region) { .start = MAX(at, region->start), .end = MIN(at + block, region->end) };
                 target->samples[kept++] = (Sample) {
-                        .addr = adapt_sample_page(context, &part),
+                        .addr = page_around(context, region, region->start + offset - before),
                         .region = (uint32_t) i,
                 };
         }
         target->n_samples = kept;
 }
 
-/* n pages of what is under search, one from each of n equal parts. */
+/* n pages of what is under search, one from each of n equal parts; of large parts, one that stands for others. */
 static void draw_probes(const AdaptContext *context, Target *target, size_t i, size_t n) {
+        const Region *region = &target->list.regions[i];
         uint64_t start, end, pages;
 
-        search_slice(&target->list.regions[i], &start, &end);
+        search_slice(region, &start, &end);
         pages = (end - start) / PAGE_SIZE_MIN;
         n = MIN(n, (size_t) pages);
         for (size_t k = 0; k < n; k++) {
                 uint64_t first = pages / n * k + pages % n * k / n;
                 uint64_t last = pages / n * (k + 1) + pages % n * (k + 1) / n;
+                uint64_t addr = start + (first + rng_below(context->rng, last - first)) * PAGE_SIZE_MIN;
 
                 target->samples[target->n_samples++] = (Sample) {
-                        .addr = start + (first + rng_below(context->rng, last - first)) * PAGE_SIZE_MIN,
+                        .addr = last - first >= 4 * SAMPLE_BLOCK ? page_around(context, region, addr) : addr,
                         .region = (uint32_t) i,
                 };
         }
 }
 
-static int draw_region(const AdaptContext *context, Target *target, size_t i, Shares *shares) {
+static int draw_region(const AdaptContext *context, Target *target, size_t i, const Shares *shares) {
         const Region *region = &target->list.regions[i];
         size_t n;
         int r;
 
-        if (region->need > 0 && search_worth(&target->list, i).worth < shares->worth) {
-                n = 0;
-        } else if (region->need > 0) {
-                n = MIN(search_next_probes(region), shares->searches);
-                shares->searches -= n;
-        } else {
+        if (region->need > 0)
+                n = shares->probes ? shares->probes[i] : search_next_probes(region);
+        else
                 n = round_by_chance(context->rng, shares->known * lacks(region, shares));
-        }
         r = target_reserve_samples(target, target->n_samples + n);
         if (r < 0)
                 return r;
@@ -247,8 +281,12 @@ static void sort_samples(Target *target) {
         target->n_samples = kept;
 }
 
+static void shares_deinit(Shares *shares) {
+        free(shares->probes);
+}
+
 int draw_samples(AdaptContext *context, Target *target) {
-        Shares shares;
+        _cleanup_(shares_deinit) Shares shares = {};
         int r;
 
         if (context->granularity == GRANULARITY_MAPPING)

@@ -15,7 +15,8 @@
 /* What a region is asked for (policy `directed`). */
 typedef enum RegionSearch {
         SEARCH_CELL,    /* its rate */
-        SEARCH_SPOT,    /* likewise, the block around a surprise */
+        SEARCH_WHOLE,   /* of idle memory with a surprise: is all of it accessed? */
+        SEARCH_SPOT,    /* likewise a cell, the block around a surprise */
         SEARCH_OUTWARD, /* a gap beside what is accessed: does that reach to its far end? */
         SEARCH_INWARD,  /* a gap between what is accessed and what is idle: where in it is the boundary? */
 } RegionSearch;

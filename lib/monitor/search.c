@@ -17,11 +17,14 @@
 #define MISS_LOWERED 0.5
 #define NEED_MIN 3
 #define NEED_MAX 128
+#define NEED_SURELY_MAX 1024
 
 #define SPOT_STAGE 8 /* probes of a spot at a time: if all of the first are hits, that is enough */
 
 #define GIVE_UP_WINDOWS 2
 #define GIVE_UP (10 * NSEC_PER_SEC) /* at least */
+
+#define WHOLES_KEPT 0.9
 
 #define GALLOP 4
 #define REACH 16     /* how far beyond its size a search will get by itself */
@@ -50,7 +53,7 @@ size_t search_next_probes(const Region *region) {
 
         if (region->search == SEARCH_SPOT)
                 return MIN(left, (size_t) SPOT_STAGE);
-        return region->search == SEARCH_CELL ? left : MIN(left, (size_t) (region->need + 1) / 2);
+        return region->search <= SEARCH_WHOLE ? left : MIN(left, (size_t) (region->need + 1) / 2);
 }
 
 /* Where to ask: a cell everywhere, a gap in its far half or around its middle. */
@@ -67,6 +70,12 @@ void search_slice(const Region *region, uint64_t *ret_start, uint64_t *ret_end) 
         }
         *ret_start = region->start + first * PAGE_SIZE_MIN;
         *ret_end = region->start + last * PAGE_SIZE_MIN;
+}
+
+uint32_t search_need_surely(const Region *region) {
+        double need = MISS_LOG_CALM / search_miss_log(region, MISS_LOWERED);
+
+        return (uint32_t) CLAMP(ceil(need), (double) NEED_MIN, (double) NEED_SURELY_MAX);
 }
 
 void search_ask(Region *region, RegionSearch search, uint32_t need) {
@@ -154,12 +163,14 @@ static Region *beside(const RegionList *list, size_t i, bool right) {
 
 SearchWorth search_worth(const RegionList *list, size_t i) {
         const Region *region = &list->regions[i], *hot;
-        SearchWorth result = { .probes = search_next_probes(region), .worth = INFINITY };
+        SearchWorth result = { .region = i, .probes = search_next_probes(region), .worth = INFINITY };
 
         if (result.probes == 0 || region->search == SEARCH_SPOT)
                 return result;
-        hot = region->search == SEARCH_CELL ? region : beside(list, i, !region->hot_left);
-        result.worth = hot ? hot->rate * (double) region_size(region) / (double) result.probes : INFINITY;
+        hot = region->search <= SEARCH_WHOLE ? region : beside(list, i, !region->hot_left);
+        if (hot)
+                result.worth = (region->search == SEARCH_WHOLE ? 1 : hot->rate) * (double) region_size(region) /
+                               (double) result.probes;
         return result;
 }
 
@@ -211,22 +222,19 @@ nsec_t search_met(const AdaptContext *context, const Region *region) {
 
 /* A cell has been asked enough. */
 static void decide(const AdaptContext *context, Region *region) {
-        double n = region->probes, hits = region->probe_hits, rate = hits / n, error;
+        double n = region->probes, hits = region->probe_hits, rate = hits / n;
 
         search_ask(region, SEARCH_CELL, 0);
-        if (region_is_idle(region) && hits == 0) {
+        if (region_is_idle(region) && hits == 0)
                 region->weight += n;
-        } else if (hits == 0) {
+        else if (hits == 0)
                 merge_restart_history(region, 0, n, region->met > 0 ? region->met : region->last_hit);
-        } else {
-                error = region->weight > 0 ? merge_difference_error(rate, n, region->rate, region->weight) : 0;
-                if (region_is_idle(region))
-                        merge_restart_history(region, rate, n, search_met(context, region));
-                else if (fabs(rate - region->rate) > SEARCH_Z_STRANGE * error)
-                        merge_restart_history(region, rate, n, context->now);
-                else
-                        search_average_in(region, hits, n);
-        }
+        else if (region_is_idle(region))
+                merge_restart_history(region, rate, n, search_met(context, region));
+        else if (region->weight > 0 && merge_distance(rate, n, region->rate, region->weight) > SEARCH_Z_CERTAIN)
+                merge_restart_history(region, rate, n, context->now);
+        else
+                search_average_in(region, hits, n);
 }
 
 /* Others have been more important for so long that what is to be decided is little. */
@@ -405,6 +413,35 @@ static void judge_neighbours(const AdaptContext *context, RegionList *list, size
         }
 }
 
+void search_count_whole(SearchState *d, bool whole) {
+        d->wholes = WHOLES_KEPT * d->wholes + (1 - WHOLES_KEPT) * whole;
+}
+
+/* All of region i was asked, after a surprise in it. */
+static int conclude_whole(const AdaptContext *context, RegionList *list, size_t i) {
+        Region *region = &list->regions[i];
+        double hits, n, found = region->probe_hits;
+        uint64_t surprise = region->surprise;
+        SearchState *d = context->state;
+        bool whole;
+
+        search_recent(region, &hits, &n);
+        hits += found;
+        n += region->probes;
+        whole = hits >= SEARCH_PLAIN_SHARE * n;
+        search_count_whole(d, whole);
+        search_ask(region, SEARCH_CELL, 0);
+        search_set_recent(region, hits, n);
+        if (!whole && found > 0)
+                return 0; /* accessed elsewhere, too: more samples will tell */
+        region->surprise = 0;
+        if (!whole)
+                return search_follow(context, list, surprise);
+        merge_restart_history(region, hits / n, n, search_met(context, region));
+        d->quiet = 0;
+        return 0;
+}
+
 static int conclude_cell(const AdaptContext *context, RegionList *list, size_t i) {
         Region *region = &list->regions[i];
         bool was_idle = region_is_idle(region), was_spot = region->search == SEARCH_SPOT;
@@ -424,6 +461,8 @@ static int conclude(const AdaptContext *context, RegionList *list, size_t i) {
         Region *region = &list->regions[i];
         const Region *hot;
 
+        if (region->search == SEARCH_WHOLE)
+                return conclude_whole(context, list, i);
         if (region->search <= SEARCH_SPOT)
                 return conclude_cell(context, list, i);
         hot = beside(list, i, !region->hot_left);

@@ -6,9 +6,11 @@
 
 /* The policy's state. */
 typedef struct SearchState {
+        bool changed; /* accesses began somewhere in this tick */
         bool busy;    /* a quarter of a tick or more is under search */
         double quiet; /* samples explored since something new was found */
         double dear;  /* a step of a search that needs more probes is not worth it */
+        double wholes; /* moving share: of surprises, those of which all of the region was part */
         double expected; /* samples per byte in a tick, when there is nothing to search */
 } SearchState;
 
@@ -16,6 +18,7 @@ typedef struct SearchState {
 /* The samples that an average remembers at least, however many windows they take. */
 #define SEARCH_WEIGHT_KEPT 1024.0
 #define SEARCH_Z_STRANGE 3.5 /* standard errors beyond which a rate has changed, if it does so twice */
+#define SEARCH_Z_CERTAIN 5.0 /* … and at once */
 
 /* The block around a surprise, and the probes that tell its rate. */
 #define SEARCH_SPOT_SIZE (16 * PAGE_SIZE_MIN)
@@ -42,6 +45,12 @@ double search_miss_log(const Region *region, double lowered);
 /* The probes that tell idle memory from memory that is accessed as this region is. */
 uint32_t search_need(const AdaptContext *context, const Region *region);
 
+/* … surely, whatever else is under search: what was long known is at stake. */
+uint32_t search_need_surely(const Region *region);
+
+/* Whether a region with a surprise turned out to be accessed as a whole. */
+void search_count_whole(SearchState *d, bool whole);
+
 /* Begins to ask; need 0 ends it. */
 void search_ask(Region *region, RegionSearch search, uint32_t need);
 
@@ -51,6 +60,7 @@ void search_slice(const Region *region, uint64_t *ret_start, uint64_t *ret_end);
 
 /* What the next probes of region i, which is under search, decide about. */
 typedef struct SearchWorth {
+        size_t region;
         size_t probes;
         double worth; /* accessed bytes that they may find or lose, each */
 } SearchWorth;

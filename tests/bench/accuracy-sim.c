@@ -35,6 +35,7 @@ typedef struct Workload {
         nsec_t phase; /* length of the phases whose beginning is to be detected; 0: none */
         double miss;
         bool churn;
+        unsigned from; /* seconds from which on scores count; 0: half of all */
 } Workload;
 
 static int put(char *text, size_t at, const char *format, ...) _printf_(3, 4);
@@ -61,6 +62,38 @@ static void make_stairs(char *text, uint64_t size, unsigned percent, Rng *rng) {
         (void) rng;
         for (unsigned i = 0; i < 10; i++)
                 at += (size_t) put(text, at, "phase 2.5s\ntouch r %uKiB 9768KiB %u%%\n", 1300 + i * 9768, percent);
+}
+
+/* What a program has beside its data: small, and a little of it accessed a little. */
+#define PROGRAM_AREAS "area prog 60KiB\narea libs 2900KiB\n"
+#define PROGRAM_TOUCHES "touch prog 12KiB 48KiB 58%%\ntouch libs 1000KiB 180KiB 6%%\n"
+
+#define MAKING_MS 5000 /* in which all of its memory is made … */
+#define BATCH_MS 15    /* … by turns of this length, as they fall */
+
+/* zigzag and stairs as they are in the guest: programs that make all of their memory first. */
+static void make_program(char *text, unsigned parts, uint64_t size, unsigned percent, unsigned phases, Rng *rng) {
+        size_t at = (size_t) put(text, 0, PROGRAM_AREAS);
+
+        for (unsigned i = 0; i < parts; i++)
+                at += (size_t) put(text, at, "area r%u %" PRIu64 "KiB\n", i, size / parts / KIB);
+        for (unsigned i = 0; i < MAKING_MS / BATCH_MS; i++) {
+                unsigned part = (unsigned) rng_below(rng, parts);
+
+                at += (size_t) put(text, at, "phase %ums\ntouch r%u 0 %" PRIu64 "KiB %u%%\n", BATCH_MS, part, size / parts / KIB,
+                                   percent);
+        }
+        for (unsigned i = 0; i < phases; i++)
+                at += (size_t) put(text, at, "phase 2.5s\ntouch r%u 0 %" PRIu64 "KiB %u%%\n" PROGRAM_TOUCHES, i % parts,
+                                   size / parts / KIB, percent);
+}
+
+static void make_zigzag_program(char *text, uint64_t size, unsigned percent, Rng *rng) {
+        make_program(text, 2, size, percent, 12, rng);
+}
+
+static void make_stairs_program(char *text, uint64_t size, unsigned percent, Rng *rng) {
+        make_program(text, 10, size, percent, 10, rng);
 }
 
 /* One set, a twentieth of the whole. */
@@ -166,6 +199,8 @@ static bool comes_and_goes(const World *world, size_t area) {
 static const Workload workloads[] = {
         { "zigzag", make_zigzag, 204392 * KIB, 100, 60, HALF, 2500 * NSEC_PER_MSEC, 0, false },
         { "stairs", make_stairs, 104392 * KIB, 100, 60, HALF, 2500 * NSEC_PER_MSEC, 0, false },
+        { "zigzag_2s", make_zigzag_program, 195320 * KIB, 100, 34, 2 * NSEC_PER_SEC, 2500 * NSEC_PER_MSEC, 0, false, 8 },
+        { "stairs_2s", make_stairs_program, 97680 * KIB, 100, 30, 2 * NSEC_PER_SEC, 2500 * NSEC_PER_MSEC, 0, false, 8 },
         { "jumps", make_jumps, 16 * GIB, 100, 160, NSEC_PER_SEC, 20 * NSEC_PER_SEC, 0, false },
         { "moving_window", make_moving, 4 * GIB, 100, 100, HALF, 0, 0, false },
         { "random_walk", make_walk, 16 * GIB, 100, 100, HALF, 0, 0, false },
@@ -259,6 +294,9 @@ static Result summarize(const Series *series, const Workload *workload, double s
         Result result = { .found = NAN, .lag = median_lag(series, workload->phase), .samples_per_sec = samples_per_sec,
                           .heat = pearson(&series->heat) };
         size_t half = series->n / 2;
+
+        while (workload->from > 0 && half > 0 && series->times[half - 1] >= workload->from * NSEC_PER_SEC)
+                half--;
 
         for (size_t i = 0; i < series->n && isnan(result.found); i++)
                 if (series->scores[i].f1 >= 0.9)
