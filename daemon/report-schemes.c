@@ -170,6 +170,8 @@ static void report_runtime(Writer *w, const SchemeView *view) {
         report_quota(w, view);
         writer_uint(w, "time_ns", stats->time);
         writer_uint(w, "longest_batch_ns", stats->longest);
+        writer_uint(w, "longest_batch_cpu_ns", stats->longest_cpu);
+        writer_uint(w, "longest_lookup_ns", stats->longest_lookup);
         writer_uint(w, "calls", stats->calls);
         report_outcomes(w, stats);
         report_errors(w, stats);

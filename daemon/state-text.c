@@ -20,7 +20,7 @@ static const struct {
         FIELD(passes),  FIELD(matched_regions), FIELD(matched),       FIELD(tried_regions), FIELD(tried),
         FIELD(applied_regions), FIELD(applied), FIELD(would_regions), FIELD(would),         FIELD(refaulted),
         FIELD(returned), FIELD(time),           FIELD(longest),       FIELD(calls),
-        FIELD(ping_pong),
+        FIELD(ping_pong), FIELD(longest_cpu),   FIELD(longest_lookup),
 #undef FIELD
 };
 

@@ -83,6 +83,10 @@ static const Value scheme_values[] = {
         { GAUGE("scheme_watermark_ratio", RATIO, "Metric of the watermarks, as last read."), "watermark" },
         { COUNTER("scheme_acting_seconds", SECONDS, "Time that acting took."), "time_ns" },
         { GAUGE("scheme_longest_batch_seconds", SECONDS, "The longest that one batch took."), "longest_batch_ns" },
+        { GAUGE("scheme_longest_batch_cpu_seconds", SECONDS, "The most CPU time that one batch took."),
+          "longest_batch_cpu_ns" },
+        { GAUGE("scheme_longest_lookup_seconds", SECONDS, "The longest that learning something before a batch took."),
+          "longest_lookup_ns" },
         { COUNTER("scheme_calls", NULL, "System calls that acted."), "calls" },
 };
 

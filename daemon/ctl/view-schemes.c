@@ -288,13 +288,16 @@ static void print_errors(const Screen *screen, json_t *runtime) {
 
 static void print_time(const Screen *screen, json_t *runtime) {
         uint64_t calls = json_number(runtime, "calls");
-        char a[FORMAT_MAX], b[FORMAT_MAX];
+        char a[FORMAT_MAX], b[FORMAT_MAX], c[FORMAT_MAX];
 
         if (calls == 0 && json_number(runtime, "time_ns") == 0)
                 return;
         print_labelled(screen, "time spent", "%s in %" PRIu64 " system call%s, the longest batch %s",
                        format_duration(a, json_number(runtime, "time_ns")), calls, PLURAL(calls),
                        format_duration(b, json_number(runtime, "longest_batch_ns")));
+        print_labelled(screen, "", "(%s of it CPU at most), the longest look-up before one %s",
+                       format_duration(b, json_number(runtime, "longest_batch_cpu_ns")),
+                       format_duration(c, json_number(runtime, "longest_lookup_ns")));
 }
 
 static int malformed(void) {

@@ -10,54 +10,10 @@
 /* Looking and acting share the time of a batch. */
 #define SURVEY_TIME (ACTOR_BATCH_TIME / 4)
 #define ACT_TIME (ACTOR_BATCH_TIME - SURVEY_TIME)
-/* A look costs as much for a few pages as for these. */
-#define SURVEY_PAGES_MIN 256
-/* Where hardly anything is acted on, so much more may be looked at. */
-#define DENSITY_MIN (1.0 / 64)
-#define DENSITY_WEIGHT 0.5
-
-/* Moving costs something before the first page is touched: the kernel empties its lists of each CPU. */
-#define MOVE_TIME (4 * NSEC_PER_MSEC)
+/* Moving costs something before the first page is touched: the kernel empties its lists of each CPU. With looking, and
+ * with pages that cost more than those before them, a batch shall stay below 5 ms. */
+#define MOVE_TIME (3 * NSEC_PER_MSEC)
 #define MOVE_PAGES_MIN 64
-
-#define PACE_MAX (UINT64_C(1) << 40)
-/* Weight of the newest batch in the average, where that was faster; a slower one counts whole, at once. */
-#define PACE_WEIGHT 0.3
-
-nsec_t actor_busy(const Actor *actor) {
-        return actor->act->busy ? actor->act->busy() : actor->act->now();
-}
-
-static uint64_t pace_size(const Pace *pace, nsec_t time, uint64_t least) {
-        if (pace->ns_per_byte * (double) pace->size <= (double) time)
-                return MAX(pace->size, least);
-        return MAX((uint64_t) ((double) time / pace->ns_per_byte), least);
-}
-
-/* Not more than what is likely to be acted on. */
-static uint64_t look_size(const Actor *actor, const Pace *looking, const Pace *acting, nsec_t time, uint64_t act_max) {
-        uint64_t least = SURVEY_PAGES_MIN * actor->page, size = pace_size(looking, time, least);
-        double wanted = (double) act_max / MAX(acting->density, DENSITY_MIN);
-
-        return wanted < (double) size ? MAX((uint64_t) wanted, actor->page) : size;
-}
-
-static void pace_update(Pace *pace, uint64_t bytes, nsec_t time) {
-        double measured;
-
-        if (bytes == 0)
-                return;
-
-        measured = (double) time / (double) bytes;
-        if (measured > pace->ns_per_byte)
-                pace->ns_per_byte = measured;
-        else
-                pace->ns_per_byte += PACE_WEIGHT * (measured - pace->ns_per_byte);
-
-        /* At most twice the last batch, unless that was small for lack of work only. */
-        if (bytes >= pace->size / 2)
-                pace->size = MIN(pace->size * 2, PACE_MAX);
-}
 
 void count_error(SchemeResult *result, int error) {
         error_counts_add(result->errors, error, 1);
@@ -101,35 +57,43 @@ void end_by_target(ItemRun *item) {
                 count_error(item->scheme->result, EACCES);
 }
 
+/* What one batch may take. */
+static Limit limit_of(const Actor *actor, const SchemeRun *scheme) {
+        bool moves = scheme->traits->means == MEANS_MOVE;
+        nsec_t left = scheme->plan->time_max - scheme->time;
+
+        return (Limit) {
+                .pace = &actor->acts[scheme->plan->spec->config.action],
+                .time = MIN(moves ? MOVE_TIME : ACT_TIME, left),
+                .least = moves && left > MOVE_TIME ? MOVE_PAGES_MIN * actor->page : actor->page,
+        };
+}
+
 /* One batch, from the start of the piece on. Returns how far it went. */
-static uint64_t run_batch(Actor *actor, ItemRun *item, const Piece *piece, nsec_t begin) {
+static uint64_t run_batch(Actor *actor, ItemRun *item, const Piece *piece, const Moment *begin) {
         SchemeRun *scheme = item->scheme;
         Pace *looking = &actor->surveys[scheme->has_filters && !item->item->decided];
-        Pace *acting = &actor->acts[scheme->plan->spec->config.action];
-        bool moves = scheme->traits->means == MEANS_MOVE;
-        nsec_t left = scheme->plan->time_max - scheme->time, looked, acted;
-        uint64_t least = moves && left > MOVE_TIME ? MOVE_PAGES_MIN * actor->page : actor->page;
-        uint64_t act_max = pace_size(acting, MIN(moves ? MOVE_TIME : ACT_TIME, left), least), size;
-        uint64_t look_max = look_size(actor, looking, acting, MIN(SURVEY_TIME, left), act_max);
+        Limit limit = limit_of(actor, scheme);
+        uint64_t look_max = pace_look(actor, looking, MIN(SURVEY_TIME, limit.time), &limit), size;
+        Moment looked, acted;
         Batch *b = &actor->batch;
 
         if (!survey(actor, item->target, scheme, piece, piece->start, look_max))
                 return piece->start;
         size = b->n * actor->page;
-        select_pages(actor, item, act_max);
+        select_pages(actor, item, &limit);
         if (item->target->failed)
                 return piece->start;
 
-        acting->density += DENSITY_WEIGHT * ((double) b->selected / (double) (MAX(b->n, (size_t) 1) * actor->page) -
-                                             acting->density);
-        looked = acted = actor_busy(actor);
+        pace_selected(&actor->acts[scheme->plan->spec->config.action], b, b->n * actor->page);
+        looked = acted = actor_moment(actor);
         if (b->selected > 0 && !scheme->plan->dry_run && scheme->traits->means != MEANS_NONE) {
                 act(actor, item);
-                acted = actor_busy(actor);
-                pace_update(acting, b->selected, acted - looked);
+                acted = actor_moment(actor);
+                pace_acted(actor, item, &looked, &acted);
         }
         measure(actor, item);
-        pace_update(looking, size, looked - begin + (actor_busy(actor) - acted));
+        pace_update(looking, size, looked.busy - begin->busy + (actor_busy(actor) - acted.busy));
 
         if (b->cut) {
                 scheme->result->bytes_ran_out = true;
@@ -139,11 +103,23 @@ static uint64_t run_batch(Actor *actor, ItemRun *item, const Piece *piece, nsec_
         return page_address(actor, b, b->n);
 }
 
+/* What a batch took, and what was learned before it. */
+static void count_time(const Actor *actor, ItemRun *item, const Moment *begin, const Moment *ready) {
+        SchemeResult *result = item->scheme->result;
+        Moment end = actor_moment(actor);
+
+        item->scheme->time += end.busy - begin->busy;
+        item->result->time += end.busy - begin->busy;
+        result->longest_lookup = MAX(result->longest_lookup, ready->now - begin->now);
+        result->longest = MAX(result->longest, end.now - ready->now);
+        result->longest_cpu = MAX(result->longest_cpu, end.cpu - ready->cpu);
+}
+
 static uint64_t run_piece(Actor *actor, ItemRun *item, uint64_t pos, uint64_t end) {
-        nsec_t begin = actor_busy(actor), time;
+        Moment begin = actor_moment(actor), ready;
         Piece piece;
 
-        if (!may_begin(actor, item, actor->act->now())) {
+        if (!may_begin(actor, item, begin.now)) {
                 end_item(item, OUTCOME_UNREACHED);
                 return pos;
         }
@@ -158,14 +134,13 @@ static uint64_t run_piece(Actor *actor, ItemRun *item, uint64_t pos, uint64_t en
                 return piece.end;
         }
 
-        pos = run_batch(actor, item, &piece, begin);
+        if (item->scheme->traits->means == MEANS_MOVE)
+                places_prepare(actor, item->target);
+        ready = actor_moment(actor);
+        pos = run_batch(actor, item, &piece, &ready);
         if (item->target->failed)
                 end_by_target(item);
-
-        time = actor_busy(actor) - begin;
-        item->scheme->time += time;
-        item->result->time += time;
-        item->scheme->result->longest = MAX(item->scheme->result->longest, time);
+        count_time(actor, item, &begin, &ready);
         return pos;
 }
 
@@ -316,7 +291,6 @@ static int allocate_batch(Actor *actor) {
 
 int actor_new(const RootFds *roots, const KernelIo *kernel, const ActionIo *io, Actor **ret) {
         _cleanup_(actor_freep) Actor *actor = calloc(1, sizeof(*actor));
-        Pace start = { .size = PACE_START, .density = 1 };
         int r;
 
         if (!actor)
@@ -328,9 +302,9 @@ int actor_new(const RootFds *roots, const KernelIo *kernel, const ActionIo *io, 
         actor->page = UINT64_C(1) << page_shift();
         actor->block = actor->page / sizeof(uint64_t);
         for (size_t i = 0; i < ELEMENTSOF(actor->surveys); i++)
-                actor->surveys[i] = start;
+                pace_init(&actor->surveys[i]);
         for (size_t i = 0; i < ELEMENTSOF(actor->acts); i++)
-                actor->acts[i] = start;
+                act_pace_init(&actor->acts[i]);
 
         r = allocate_batch(actor);
         if (r < 0)

@@ -31,6 +31,7 @@ typedef struct ActionIo {
         /* Time that this thread has worked or waited for a device; not the time in which others had the CPU. NULL:
          * the same as now. */
         nsec_t (*busy)(void);
+        nsec_t (*cpu)(void); /* time that this thread has worked; NULL: the same as busy */
 } ActionIo;
 
 extern const ActionIo ACTION_IO_REAL;

@@ -63,6 +63,42 @@ typedef struct ActionTraits {
 
 extern const ActionTraits action_traits[_ACTION_MAX];
 
+/* ---- How fast ---- */
+
+/* What a byte costs depends on the unit that it is moved in. */
+typedef enum UnitSize {
+        SIZE_PAGE,
+        SIZE_LARGE,
+        SIZE_BLOCK,
+        _SIZE_MAX,
+} UnitSize;
+
+/* Sizes batches by the time that a byte took. */
+typedef struct Pace {
+        double ns_per_byte; /* moving average; 0: not measured yet */
+        uint64_t size;      /* bytes of the next batch at most */
+} Pace;
+
+typedef struct ActPace {
+        Pace sizes[_SIZE_MAX];
+        UnitSize usual; /* what the last batch had most of */
+        double density; /* share of what was looked at that was acted on; moving average */
+} ActPace;
+
+/* What a batch may take. */
+typedef struct Limit {
+        const ActPace *pace;
+        nsec_t time;
+        uint64_t least; /* bytes that are acted on however long that takes */
+} Limit;
+
+/* The same moment by the clocks of ActionIo. */
+typedef struct Moment {
+        nsec_t now;
+        nsec_t busy;
+        nsec_t cpu;
+} Moment;
+
 /* ---- Pages of a batch ---- */
 
 /* What becomes of a page: an Outcome, or one of these. */
@@ -103,6 +139,7 @@ typedef struct Batch {
         struct iovec *ranges;
         size_t n_ranges;
         uint64_t selected; /* bytes */
+        uint64_t parts[_SIZE_MAX]; /* … of them in units of such a size */
         bool cut;          /* the batch ends early because the bytes ran out */
         bool swap_cut;     /* … because of swap_max */
         bool flags_read;   /* kpageflags could be read */
@@ -113,17 +150,6 @@ typedef struct Batch {
 
 #define PAGE_TAIL (-1)
 #define PAGE_MOVED (-2) /* the unit has arrived */
-
-/* ---- How fast ---- */
-
-/* Sizes batches by the time that a byte took. */
-typedef struct Pace {
-        double ns_per_byte; /* moving average; 0: not measured yet */
-        uint64_t size;      /* bytes of the next batch at most */
-        double density;     /* share of what was looked at that was acted on; moving average */
-} Pace;
-
-#define PACE_START (UINT64_C(64) << 10)
 
 /* ---- A plan under way ---- */
 
@@ -210,7 +236,7 @@ struct Actor {
         LazyFd bitmap;
         LazyFd split;
         Pace surveys[2]; /* without and with filters */
-        Pace acts[_ACTION_MAX];
+        ActPace acts[_ACTION_MAX];
         Places places;
         PolicyCache policies;
         Reverse reverse;
@@ -251,6 +277,26 @@ void end_by_target(ItemRun *item);
 /* All of the item's target in [start, end), which is whole pages, or as far as it gets: that address. What was not
  * reached is counted, too. */
 uint64_t run_range(Actor *actor, ItemRun *item, uint64_t start, uint64_t end);
+
+/* ---- pace.c ---- */
+
+void act_pace_init(ActPace *pace);
+void pace_init(Pace *pace);
+
+Moment actor_moment(const Actor *actor);
+
+/* How much may be handed over in this time, by what it took until now. */
+uint64_t pace_bytes(const Limit *limit);
+/* How much to look at, so as to find about as much to act on. */
+uint64_t pace_look(const Actor *actor, const Pace *looking, nsec_t time, const Limit *limit);
+/* Whether a unit of so many bytes may join the batch. */
+bool pace_admits(const Actor *actor, const Limit *limit, uint64_t bytes);
+UnitSize unit_size(const Actor *actor, uint64_t bytes);
+void pace_update(Pace *pace, uint64_t bytes, nsec_t time);
+/* After the batch was handed over. */
+void pace_acted(Actor *actor, const ItemRun *item, const Moment *before, const Moment *after);
+/* After it was selected. */
+void pace_selected(ActPace *pace, const Batch *batch, uint64_t looked_at);
 
 /* ---- physical.c ---- */
 
@@ -318,8 +364,8 @@ bool goes_to_swap(const Batch *batch, const ActionTraits *traits, uint64_t entry
 /* The end of the unit that begins with page i; for blocks also of what is left before or after them. */
 size_t unit_end(Actor *actor, const ItemRun *item, size_t i);
 
-/* Marks every page; may shorten the batch. act_max: bytes that may be selected, but for the first unit. */
-void select_pages(Actor *actor, ItemRun *item, uint64_t act_max);
+/* Marks every page; may shorten the batch. The limit does not hold for the first unit. */
+void select_pages(Actor *actor, ItemRun *item, const Limit *limit);
 
 /* ---- places.c ---- */
 
@@ -327,6 +373,9 @@ void places_deinit(Places *places);
 /* What is known of nodes is wrong: it is read again before it is used. */
 void places_forget(Places *places);
 
+/* Learns what is not of one batch alone: the nodes that the process may use, where memory lies. The kernel may take its
+ * time over that: a walk over all page tables of the process, once in a while. */
+void places_prepare(Actor *actor, TargetRun *target);
 /* The nodes of the pages of the batch that are still selected. */
 void learn_nodes(Actor *actor, const TargetRun *target);
 /* Where each selected unit of the batch goes; marks those that stay where they are. */

@@ -66,6 +66,10 @@ static nsec_t real_busy(void) {
         return sum;
 }
 
+static nsec_t real_cpu(void) {
+        return clock_cpu_nsec(CPU_TIME_THREAD);
+}
+
 const ActionIo ACTION_IO_REAL = {
         .madvise = real_madvise,
         .vm_readv = real_vm_readv,
@@ -74,4 +78,5 @@ const ActionIo ACTION_IO_REAL = {
         .move = real_move,
         .now = real_now,
         .busy = real_busy,
+        .cpu = real_cpu,
 };

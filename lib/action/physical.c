@@ -124,15 +124,16 @@ static int run_chunk(Actor *actor, ItemRun *item, uint64_t first, uint64_t end) 
 static int look_up(Actor *actor, ItemRun *item, uint64_t pfn) {
         Reverse *reverse = &actor->reverse;
         size_t index = (size_t) (item->item - actor->run.plan->items);
-        nsec_t begin = actor_busy(actor), time;
+        Moment begin = actor_moment(actor), end;
         int r;
 
         if (reverse->n_ranges > 0 && reverse->scheme == item->item->scheme && reverse_state(reverse, pfn))
                 return 0;
         r = reverse_build(actor, item->scheme, index, pfn * actor->page);
-        time = actor_busy(actor) - begin;
-        item->scheme->time += time;
-        item->result->time += time;
+        end = actor_moment(actor);
+        item->scheme->time += end.busy - begin.busy;
+        item->result->time += end.busy - begin.busy;
+        item->scheme->result->longest_lookup = MAX(item->scheme->result->longest_lookup, end.now - begin.now);
         return r;
 }
 

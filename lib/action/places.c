@@ -305,11 +305,15 @@ static uint8_t choose(Actor *actor, const ItemRun *item, size_t i, size_t end) {
         return choose_tier(&c, &b->to[i]);
 }
 
+void places_prepare(Actor *actor, TargetRun *target) {
+        learn_mems(actor, target);
+        read_layout(actor, &actor->places);
+}
+
 void place_pages(Actor *actor, ItemRun *item) {
         bool ready = places_ready(actor);
         Batch *b = &actor->batch;
 
-        learn_mems(actor, item->target);
         learn_nodes(actor, item->target);
 
         for (size_t i = 0, end; i < b->n; i = end) {

@@ -158,7 +158,7 @@ static bool is_whole(Actor *actor, const ItemRun *item, size_t i, size_t end) {
 }
 
 /* Charges a unit to what is left of everything. False: the batch ends before it. */
-static bool select_unit(Actor *actor, ItemRun *item, size_t i, size_t end, uint64_t act_max) {
+static bool select_unit(Actor *actor, ItemRun *item, size_t i, size_t end, const Limit *limit) {
         uint64_t bytes = (end - i) * actor->page, swap;
         SchemeRun *scheme = item->scheme;
         Batch *b = &actor->batch;
@@ -193,7 +193,7 @@ static bool select_unit(Actor *actor, ItemRun *item, size_t i, size_t end, uint6
                 b->cut = true;
                 return false;
         }
-        if (b->selected > 0 && b->selected + bytes > act_max)
+        if (!pace_admits(actor, limit, bytes))
                 return false;
 
         if (scheme->traits->means == MEANS_MOVE && !place_take(actor, item, i, end)) {
@@ -206,6 +206,7 @@ static bool select_unit(Actor *actor, ItemRun *item, size_t i, size_t end, uint6
         if (swap > 0)
                 room_take(actor, item->target, swap);
         b->selected += bytes;
+        b->parts[unit_size(actor, bytes)] += bytes;
         return true;
 }
 
@@ -221,7 +222,7 @@ static void keep_frames(Actor *actor, const Range *frames) {
         }
 }
 
-void select_pages(Actor *actor, ItemRun *item, uint64_t act_max) {
+void select_pages(Actor *actor, ItemRun *item, const Limit *limit) {
         const ActionTraits *traits = item->scheme->traits;
         bool filter = item->scheme->has_filters && !item->item->decided;
         Batch *b = &actor->batch;
@@ -250,7 +251,7 @@ void select_pages(Actor *actor, ItemRun *item, uint64_t act_max) {
                 place_pages(actor, item);
         for (size_t i = 0, end; i < b->n; i = end) {
                 end = unit_end(actor, item, i);
-                if (!select_unit(actor, item, i, end, act_max))
+                if (!select_unit(actor, item, i, end, limit))
                         b->n = i;
         }
 }

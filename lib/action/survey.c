@@ -180,6 +180,7 @@ bool survey(Actor *actor, TargetRun *target, const SchemeRun *scheme, const Piec
         b->n_read = b->n;
         b->n_ranges = 0;
         b->selected = 0;
+        memset(b->parts, 0, sizeof(b->parts));
         b->cut = b->swap_cut = b->acted = false;
         b->flags_read = true;
         b->block = 1;

@@ -147,7 +147,9 @@ void move_counts_add(MoveCount counts[static PLAN_MOVES_MAX], int32_t from, int3
 
 typedef struct SchemeResult {
         uint64_t calls; /* system calls that acted */
-        nsec_t longest; /* batch */
+        nsec_t longest;        /* batch: until it was over, whoever had the CPU */
+        nsec_t longest_cpu;    /* batch, by the time that our thread worked */
+        nsec_t longest_lookup; /* what was learned of a process before a batch, or of physical memory */
         ErrorCount errors[PLAN_ERRORS_MAX];
         MoveCount moves[PLAN_MOVES_MAX];
         bool bytes_ran_out; /* why items were not reached */

@@ -29,7 +29,9 @@ typedef struct SchemeStats {
         uint64_t ping_pong; /* of what was moved: another scheme had moved it the other way */
         uint64_t hot;   /* bytes of regions with any access in the window of the last pass */
         nsec_t time;    /* spent on it */
-        nsec_t longest; /* batch */
+        nsec_t longest;        /* batch: until it was over, whoever had the CPU */
+        nsec_t longest_cpu;    /* batch, by the time that our thread worked */
+        nsec_t longest_lookup; /* what was learned before a batch */
         uint64_t calls;
 } SchemeStats;
 

@@ -12,6 +12,8 @@ static void count_scheme(Running *running, const SchemeResult *result, nsec_t no
         stats->others[OUTCOME_UNREACHED] = 0;
         stats->calls += result->calls;
         stats->longest = MAX(stats->longest, result->longest);
+        stats->longest_cpu = MAX(stats->longest_cpu, result->longest_cpu);
+        stats->longest_lookup = MAX(stats->longest_lookup, result->longest_lookup);
         for (size_t i = 0; i < PLAN_ERRORS_MAX; i++) {
                 if (result->errors[i].error == 0)
                         continue;

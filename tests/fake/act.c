@@ -167,7 +167,8 @@ static const FakeVma *vma_of(unsigned page) {
 
 int fake_act_begin(void) {
         fake_act.calls++;
-        fake_act.now += fake_act.per_call;
+        fake_act.now += fake_act.per_call + fake_act.per_wait;
+        fake_act.waited += fake_act.per_wait;
         if (fake_act.hook && fake_act.calls == fake_act.hook_at)
                 fake_act.hook();
         if (fake.gone)
@@ -371,6 +372,10 @@ static nsec_t act_now(void) {
         return fake_act.now;
 }
 
+static nsec_t act_cpu(void) {
+        return fake_act.now - fake_act.waited;
+}
+
 const ActionIo FAKE_ACT_IO = {
         .madvise = act_madvise,
         .vm_readv = act_vm_readv,
@@ -378,6 +383,7 @@ const ActionIo FAKE_ACT_IO = {
         .nodes = fake_numa_nodes,
         .move = fake_numa_move,
         .now = act_now,
+        .cpu = act_cpu,
 };
 
 /* ---- Plans ---- */

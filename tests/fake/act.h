@@ -39,6 +39,8 @@ typedef struct FakeAct {
         nsec_t per_look; /* … with every look at the clock */
         nsec_t per_call;
         nsec_t per_page;
+        nsec_t per_wait; /* … with every call, for others to do their part */
+        nsec_t waited;   /* of now */
 
         /* What was done. */
         unsigned calls; /* that act */

@@ -431,6 +431,45 @@ START_TEST(a_call_that_costs_much_in_itself) {
 }
 END_TEST
 
+START_TEST(waiting_for_others_is_no_reason_for_small_batches) {
+        fake_act.per_page = 10 * NSEC_PER_USEC;
+        fake_act.per_wait = 6 * NSEC_PER_MSEC; /* for a worker of the kernel, on each CPU */
+        fake_map_range(0, 4000, 10);
+        plan_one(ACTION_MIGRATE_COLD, 0, 4000);
+        (void) run();
+        ck_assert_uint_ge(fake_act.longest, 250);
+        ck_assert_uint_le(fake_act.longest, 300);
+        ck_assert_uint_le(scheme_result()->longest_cpu, 5 * NSEC_PER_MSEC);
+        ck_assert_uint_ge(scheme_result()->longest, scheme_result()->longest_cpu + fake_act.per_wait);
+        ck_assert_uint_lt(fake_numa.calls, 22);
+
+        /* … but so long a wait is for the pages themselves */
+        renew();
+        fake_act.per_page = 10 * NSEC_PER_USEC;
+        fake_act.per_wait = 15 * NSEC_PER_MSEC;
+        fake_map_range(0, 4000, 10);
+        plan_one(ACTION_MIGRATE_COLD, 0, 4000);
+        (void) run();
+        ck_assert_uint_gt(fake_numa.calls, 50);
+}
+END_TEST
+
+START_TEST(huge_pages_say_nothing_of_small_ones) {
+        for (unsigned page = 0; page < 2048; page += 512)
+                fake_map_folio(page, 512 + page, 9);
+        fake_act.per_page = 10 * NSEC_PER_USEC; /* per unit */
+        plan_one(ACTION_MIGRATE_COLD, 0, 2048);
+        ck_assert_uint_eq(run()->applied, 2048 * PAGE);
+        ck_assert_uint_ge(fake_act.longest, 2); /* by several once it is known what they cost */
+
+        fake_map_range(2048, 3500, 2600);
+        plan_one(ACTION_MIGRATE_COLD, 2048, 3500);
+        ck_assert_uint_eq(run()->applied, 1452 * PAGE);
+        ck_assert_uint_le(scheme_result()->longest_cpu, 5 * NSEC_PER_MSEC);
+        ck_assert_uint_le(fake_act.longest, 300);
+}
+END_TEST
+
 /* ---- At random ---- */
 
 static Rng rng;
@@ -556,6 +595,8 @@ int main(void) {
         tcase_add_test(cases, dry_runs_tell_where_to);
         tcase_add_test(cases, batches_are_bounded_in_time);
         tcase_add_test(cases, a_call_that_costs_much_in_itself);
+        tcase_add_test(cases, waiting_for_others_is_no_reason_for_small_batches);
+        tcase_add_test(cases, huge_pages_say_nothing_of_small_ones);
         tcase_add_test(cases, at_random);
         return run_suite(cases, "action-migrate");
 }

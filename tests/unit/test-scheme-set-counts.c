@@ -30,6 +30,8 @@ START_TEST(statistics_add_up) {
         result->items[1].others[OUTCOME_UNREACHED] = 10 * PAGE;
         result->schemes[0].calls = 3;
         result->schemes[0].longest = 6;
+        result->schemes[0].longest_cpu = 5;
+        result->schemes[0].longest_lookup = 9;
         result->schemes[0].errors[0] = (ErrorCount) { EIO, 2 };
         result->schemes[0].errors[1] = (ErrorCount) { ENOMEM, 1 };
         ck_assert_int_eq(scheme_set_settle(w.set, plan, result, w.now), 0);
@@ -45,6 +47,8 @@ START_TEST(statistics_add_up) {
         ck_assert_uint_eq(stats->time, 11);
         ck_assert_uint_eq(stats->calls, 3);
         ck_assert_uint_eq(stats->longest, 6);
+        ck_assert_uint_eq(stats->longest_cpu, 5);
+        ck_assert_uint_eq(stats->longest_lookup, 9);
         ck_assert_int_eq(stats->errors[0].error, EIO);
         ck_assert_uint_eq(stats->errors[0].count, 2);
         ck_assert_int_eq(stats->errors[1].error, ENOMEM);
