@@ -12,7 +12,7 @@
 
 /* ---- Goals ---- */
 
-static int read_stall(const RootFds *roots, const GoalConfig *goal, double *ret) {
+static int read_stall(const RootFds *roots, const GoalConfig *goal, GoalReading *ret) {
         bool io = goal->metric == GOAL_SOME_IO_PSI || goal->metric == GOAL_FULL_IO_PSI;
         bool full = goal->metric == GOAL_FULL_MEM_PSI || goal->metric == GOAL_FULL_IO_PSI;
         Pressure pressure;
@@ -24,7 +24,7 @@ static int read_stall(const RootFds *roots, const GoalConfig *goal, double *ret)
         if (full && !pressure.has_full)
                 return -ENOENT;
 
-        *ret = (double) (full ? pressure.full.total : pressure.some.total) * (double) NSEC_PER_USEC;
+        ret->value = (double) (full ? pressure.full.total : pressure.some.total) * (double) NSEC_PER_USEC;
         return 0;
 }
 
@@ -43,7 +43,7 @@ static int read_node(const RootFds *roots, uint32_t node, NodeMemory *ret) {
         return 0;
 }
 
-static int read_node_share(const RootFds *roots, const GoalConfig *goal, double *ret) {
+static int read_node_share(const RootFds *roots, const GoalConfig *goal, GoalReading *ret) {
         NodeMemory memory;
         double free;
         int r;
@@ -53,12 +53,13 @@ static int read_node_share(const RootFds *roots, const GoalConfig *goal, double 
                 return r;
 
         free = (double) memory.free / (double) memory.total;
-        *ret = goal->metric == GOAL_NODE_MEM_FREE ? free : 1 - free;
+        ret->value = goal->metric == GOAL_NODE_MEM_FREE ? free : 1 - free;
+        ret->whole = (double) memory.total;
         return 0;
 }
 
 /* What the cgroup leaves free may be in use by others. */
-static int read_node_cgroup_share(const RootFds *roots, const GoalConfig *goal, double *ret) {
+static int read_node_cgroup_share(const RootFds *roots, const GoalConfig *goal, GoalReading *ret) {
         NodeMemory memory;
         uint64_t bytes;
         double used;
@@ -73,11 +74,12 @@ static int read_node_cgroup_share(const RootFds *roots, const GoalConfig *goal, 
                 return r;
 
         used = MIN(1.0, (double) bytes / (double) memory.total);
-        *ret = goal->metric == GOAL_NODE_MEMCG_FREE ? 1 - used : used;
+        ret->value = goal->metric == GOAL_NODE_MEMCG_FREE ? 1 - used : used;
+        ret->whole = (double) memory.total;
         return 0;
 }
 
-static int read_lru_share(const RootFds *roots, const GoalConfig *goal, double *ret) {
+static int read_lru_share(const RootFds *roots, const GoalConfig *goal, GoalReading *ret) {
         MemInfo info;
         double total;
         int r;
@@ -89,11 +91,11 @@ static int read_lru_share(const RootFds *roots, const GoalConfig *goal, double *
         if (total <= 0)
                 return -ENOENT;
 
-        *ret = (double) (goal->metric == GOAL_ACTIVE_MEM ? info.active : info.inactive) / total;
+        ret->value = (double) (goal->metric == GOAL_ACTIVE_MEM ? info.active : info.inactive) / total;
         return 0;
 }
 
-static int read_goal(void *userdata, const GoalConfig *goal, double *ret) {
+static int read_goal(void *userdata, const GoalConfig *goal, GoalReading *ret) {
         const RootFds *roots = ((const Facts *) userdata)->roots;
 
         switch (goal->metric) {

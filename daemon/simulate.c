@@ -115,7 +115,7 @@ static int read_snapshot(const json_t *object, Snapshot **ret) {
 
 /* ---- Deciding ---- */
 
-static int no_goal(void *userdata, const GoalConfig *goal, double *ret) {
+static int no_goal(void *userdata, const GoalConfig *goal, GoalReading *ret) {
         (void) userdata;
         (void) goal;
         (void) ret;

@@ -195,7 +195,8 @@ static const SchemaMap weights_map = {
 static const SchemaChoice tuner_choices[] = {
         { "consist", "In proportion to what is missing: never more than twice, nor less than half of what was allowed "
                      "before.", NULL },
-        { "temporal", "All that sz and time allow until the goal is met, and nothing from then on.", NULL },
+        { "temporal", "All that sz and time allow until the goal is met, and nothing from then on; where the goal is "
+                      "a share of a node's memory, no more than what is missing.", NULL },
         {},
 };
 

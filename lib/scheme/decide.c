@@ -64,7 +64,7 @@ static uint64_t resident(const Snapshot *snapshot) {
 }
 
 /* (goal_read_t) */
-static int read_goal(void *userdata, const GoalConfig *goal, double *ret) {
+static int read_goal(void *userdata, const GoalConfig *goal, GoalReading *ret) {
         const GoalReader *reader = userdata;
         const Snapshot *snapshot = reader->decision->snapshot;
         Running *running = reader->running;
@@ -72,19 +72,19 @@ static int read_goal(void *userdata, const GoalConfig *goal, double *ret) {
 
         switch (goal->metric) {
         case GOAL_USER_INPUT:
-                *ret = running->inputs[goal - running->spec->config.quota.goals];
+                ret->value = running->inputs[goal - running->spec->config.quota.goals];
                 return 0;
         case GOAL_REFAULT_RATE:
                 running_fade(running, reader->decision->now);
-                *ret = running->recent_applied > 0 ? running->recent_back / running->recent_applied : 0;
+                ret->value = running->recent_applied > 0 ? running->recent_back / running->recent_applied : 0;
                 return 0;
         case GOAL_RSS:
-                *ret = rss;
+                ret->value = rss;
                 return rss > 0 ? 0 : -ENODATA;
         case GOAL_RSS_TO_WSS:
                 if (rss <= 0 || snapshot->working_set.bytes == 0)
                         return -ENODATA;
-                *ret = rss / (double) snapshot->working_set.bytes;
+                ret->value = rss / (double) snapshot->working_set.bytes;
                 return 0;
         default:
                 return reader->decision->facts->goal(reader->decision->facts->userdata, goal, ret);

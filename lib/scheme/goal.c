@@ -32,13 +32,19 @@ static double score_of(const GoalConfig *config, double current) {
         return score >= 0 && score < GOAL_SCORE_MAX ? score : GOAL_SCORE_MAX;
 }
 
+static double missing_of(const GoalConfig *config, const GoalReading *reading) {
+        return reading->whole > 0 ? fmax(config->target - reading->value, 0) * reading->whole : -1;
+}
+
 void goal_update(GoalState *state, const GoalConfig *config, nsec_t interval, nsec_t now, goal_read_t read,
                  void *userdata) {
+        GoalReading reading = {};
         double value;
 
-        state->current = state->score = -1;
-        if (read(userdata, config, &value) < 0 || !isfinite(value) || value < 0)
+        state->current = state->score = state->missing = -1;
+        if (read(userdata, config, &reading) < 0 || !isfinite(reading.value) || reading.value < 0)
                 return;
+        value = reading.value;
         if (goal_is_counter(config->metric))
                 value = counter_growth(state, value, interval, now);
         if (value < 0)
@@ -46,4 +52,5 @@ void goal_update(GoalState *state, const GoalConfig *config, nsec_t interval, ns
 
         state->current = value;
         state->score = score_of(config, value);
+        state->missing = missing_of(config, &reading);
 }

@@ -18,6 +18,9 @@
 /* Below that the quota grows even where hardly any of it is used: huge pages must fit in. */
 #define UNUSED_MAX ((double) (UINT64_C(4) << 20))
 
+/* Less than that would keep memory in huge pages where it is. */
+#define HUGE_PAGE ((double) (UINT64_C(2) << 20))
+
 #define FACTOR_MIN 0.5
 #define FACTOR_MAX 2.0
 
@@ -54,6 +57,16 @@ static void set_effective(QuotaState *state, const QuotaConfig *config) {
         state->effective = limit;
 }
 
+/* What temporal allows while the goal is not met. */
+static double all_of(const QuotaState *state, const QuotaConfig *config) {
+        double all = config->size > 0 ? (double) config->size : TUNED_MAX, missing = -1;
+
+        for (size_t i = 0; i < state->n_goals; i++)
+                if (state->goals[i].score >= state->score)
+                        missing = fmax(missing, state->goals[i].missing);
+        return missing >= 0 ? fmin(all, fmax(missing, HUGE_PAGE)) : all;
+}
+
 static void clear_feedback(FeedbackState *feedback) {
         *feedback = (FeedbackState) { .gain = 1 };
 }
@@ -74,7 +87,7 @@ int quota_state_init(QuotaState *state, const QuotaConfig *config) {
                 fresh.tuned = start_of(config);
         }
         for (size_t i = 0; i < config->n_goals; i++)
-                fresh.goals[i] = (GoalState) { .current = -1, .score = -1 };
+                fresh.goals[i] = (GoalState) { .current = -1, .score = -1, .missing = -1 };
         clear_feedback(&fresh.feedback);
         set_effective(&fresh, config);
         *state = fresh;
@@ -195,7 +208,7 @@ static void tune(QuotaState *state, const QuotaConfig *config, uint64_t windows)
         }
         state->feedback.unknown = 0;
         if (config->tuner == TUNER_TEMPORAL)
-                state->tuned = state->score >= 1 ? 0 : config->size > 0 ? (double) config->size : TUNED_MAX;
+                state->tuned = state->score >= 1 ? 0 : all_of(state, config);
         else if (windows > 0)
                 tune_consist(state, config, windows);
 }

@@ -12,6 +12,7 @@ typedef struct GoalState {
         double current;   /* in the unit of the target, as of the last window; negative: not known */
         double score;     /* current / target, or target / current where less is the goal; 1: met; negative:
                            * not known */
+        double missing;   /* bytes up to the target; negative: not known, or not a matter of bytes */
 } GoalState;
 
 /* How the consist tuner has fared with the feedback so far. */
@@ -49,9 +50,13 @@ typedef struct QuotaState {
 int quota_state_init(QuotaState *state, const QuotaConfig *config);
 void quota_state_deinit(QuotaState *state);
 
-/* Reads a goal's metric: counters (PSI: total stall in ns since boot) or values, in the unit of the target. 0,
- * or a negative error number: not known now. */
-typedef int (*goal_read_t)(void *userdata, const GoalConfig *goal, double *ret);
+typedef struct GoalReading {
+        double value; /* of counters (PSI): total stall in ns since boot; else in the unit of the target */
+        double whole; /* bytes of which the value is a share, where acting changes it byte by byte; 0: it is none */
+} GoalReading;
+
+/* Reads a goal's metric. 0, or a negative error number: not known now. */
+typedef int (*goal_read_t)(void *userdata, const GoalConfig *goal, GoalReading *ret);
 
 /* Whether the metric is read as a counter that only grows. */
 bool goal_is_counter(GoalMetric metric);
@@ -90,7 +95,8 @@ void goal_update(GoalState *state, const GoalConfig *config, nsec_t interval, ns
  *    possible at all). And a time quota bounds `tuned` to 1.25 times what fits into it.
  * tests/sim/test-quota.c has the plants that this was chosen by.
  *
- * temporal: nothing from a score of 1 on, else all that size and time allow.
+ * temporal: nothing from a score of 1 on, else all that size and time allow; but where the goal is a share of a node's
+ * memory, no more than what is missing there, so that one window does not overdo it (a huge page always fits in).
  *
  * `effective` is the least of size, `tuned`, and throughput x time, once throughput is known. Throughput is
  * bytes charged per ns of action, of windows in which both were above 0, the latest with a weight of 0.3. It

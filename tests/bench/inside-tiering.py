@@ -30,8 +30,12 @@ def cpu_ns(pid):
   return time.clock_gettime_ns((~pid << 3) | 2) if pid else 0
 
 
+def node_memory(node, field):
+  return next(int(line.split()[3]) for line in get(f'{NODES}/node{node}/meminfo').splitlines() if field in line) << 10
+
+
 def node_free(node):
-  return next(int(line.split()[3]) for line in get(f'{NODES}/node{node}/meminfo').splitlines() if 'MemFree' in line) << 10
+  return node_memory(node, 'MemFree')
 
 
 def take_room(room):
@@ -197,6 +201,7 @@ def run(args):
   shutil.copy(args.truth, args.out + '.truth')
   del kept
   return {'tool': args.tool, 'series': series, 'phases': phases, 'sizes': {n: length for n, (_, length) in regions.items()},
+          'fast_total': node_memory(0, 'MemTotal'),
           'workload_cpu_ns': round((resources.ru_utime + resources.ru_stime) * 1e9), **figures}
 
 

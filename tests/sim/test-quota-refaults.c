@@ -51,8 +51,8 @@ typedef struct World {
         double stall;   /* in the last window */
 } World;
 
-static int read_counter(void *userdata, const GoalConfig *goal, double *ret) {
-        *ret = floor(((World *) userdata)->counter);
+static int read_counter(void *userdata, const GoalConfig *goal, GoalReading *ret) {
+        ret->value = floor(((World *) userdata)->counter);
         return 0;
 }
 

@@ -76,7 +76,7 @@ static void teardown(void) {
 
 #define DB "/system.slice/db.service"
 
-static int ask_goal(GoalMetric metric, const char *cgroup, uint32_t node, double *ret) {
+static int ask_goal(GoalMetric metric, const char *cgroup, uint32_t node, GoalReading *ret) {
         GoalConfig goal = { .metric = metric, .target = 1, .cgroup = (char *) cgroup, .node = node };
 
         return ask.goal(ask.userdata, &goal, ret);
@@ -84,12 +84,12 @@ static int ask_goal(GoalMetric metric, const char *cgroup, uint32_t node, double
 
 /* The answer; a failure is an error number here. */
 static double goal(GoalMetric metric, const char *cgroup, uint32_t node) {
-        double value = -12345;
-        int r = ask_goal(metric, cgroup, node, &value);
+        GoalReading reading = { .value = -12345 };
+        int r = ask_goal(metric, cgroup, node, &reading);
 
         ck_assert_int_le(r, 0);
-        ck_assert(r == 0 || value == -12345); /* untouched on failure */
-        return r < 0 ? r : value;
+        ck_assert(r == 0 || reading.value == -12345); /* untouched on failure */
+        return r < 0 ? r : reading.value;
 }
 
 /* ---- Pressure ---- */
@@ -144,7 +144,11 @@ END_TEST
 /* ---- Nodes ---- */
 
 START_TEST(nodes) {
+        GoalReading reading = {};
+
         ck_assert_double_eq(goal(GOAL_NODE_MEM_FREE, NULL, 0), 0.25);
+        ck_assert_int_eq(ask_goal(GOAL_NODE_MEM_FREE, NULL, 0, &reading), 0);
+        ck_assert_double_gt(reading.whole, 0);
         ck_assert_double_eq(goal(GOAL_NODE_MEM_USED, NULL, 0), 0.75);
 
         /* offline or never there; without memory of its own */
@@ -249,6 +253,7 @@ END_TEST
 /* Whatever this machine has, the answers are plausible or an error number. */
 START_TEST(this_machine) {
         RootFds real;
+        GoalReading reading = {};
         uint64_t free;
         double value;
 
@@ -258,11 +263,12 @@ START_TEST(this_machine) {
         ck_assert(value >= 0 && value <= 1);
         ck_assert_int_eq(ask.swap_free(ask.userdata, &free), 0);
         for (int metric = 0; metric < _GOAL_METRIC_MAX; metric++) {
-                int r = ask_goal((GoalMetric) metric, NULL, 0, &value);
+                int r = ask_goal((GoalMetric) metric, NULL, 0, &reading);
 
                 ck_assert_int_le(r, 0);
-                ck_assert(r < 0 || value >= 0);
-                ck_assert(r < 0 || metric < GOAL_NODE_MEM_USED || value <= 1);
+                ck_assert(r < 0 || reading.value >= 0);
+                ck_assert(r < 0 || metric < GOAL_NODE_MEM_USED || reading.value <= 1);
+                ck_assert(r < 0 || metric < GOAL_NODE_MEM_USED || reading.whole >= 0);
         }
         root_fds_close(&real);
 }

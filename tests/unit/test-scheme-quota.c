@@ -19,20 +19,21 @@ typedef struct Readings {
         const GoalConfig *goals;
         double values[GOALS_MAX];
         unsigned reads;
+        double whole; /* that values are a share of */
 } Readings;
 
-static int read_value(void *userdata, const GoalConfig *goal, double *ret) {
+static int read_value(void *userdata, const GoalConfig *goal, GoalReading *ret) {
         Readings *readings = userdata;
         double value = readings->values[goal - readings->goals];
 
         readings->reads++;
         if (isnan(value))
                 return -EIO;
-        *ret = value;
+        *ret = (GoalReading) { value, readings->whole };
         return 0;
 }
 
-static int read_never(void *userdata, const GoalConfig *goal, double *ret) {
+static int read_never(void *userdata, const GoalConfig *goal, GoalReading *ret) {
         ck_abort_msg("there is no goal");
         return -EIO;
 }
@@ -454,6 +455,40 @@ START_TEST(temporal) {
 }
 END_TEST
 
+START_TEST(temporal_takes_no_more_than_is_missing) {
+        GoalConfig goal = { .metric = GOAL_NODE_MEM_FREE, .target = 0.05 };
+        QuotaConfig config = { .size = 64 * MIB, .reset_interval = SEC, .tuner = TUNER_TEMPORAL, .goals = &goal, .n_goals = 1 };
+        Readings readings = { &goal, { 0.01 }, 0, 1000 * MIB };
+        nsec_t now = SEC;
+        QuotaState state;
+
+        state_init(&state, &config);
+        quota_advance(&state, &config, now, read_value, &readings);
+        ck_assert_uint_le(quota_bytes_left(&state, &config), 40 * MIB);
+        ck_assert_uint_ge(quota_bytes_left(&state, &config), 40 * MIB - 1);
+        readings.values[0] = 0.0499;
+        ck_assert_uint_eq(next_window(&state, &config, &readings, &now), 2 * MIB); /* a huge page fits in */
+        readings.values[0] = 0.05;
+        ck_assert_uint_eq(next_window(&state, &config, &readings, &now), 0);
+        readings.whole = 1000000 * MIB; /* the quota is less than that */
+        readings.values[0] = 0.02;
+        ck_assert_uint_eq(next_window(&state, &config, &readings, &now), 64 * MIB);
+        readings.whole = 0; /* no matter of bytes */
+        ck_assert_uint_eq(next_window(&state, &config, &readings, &now), 64 * MIB);
+
+        /* consist feels its way, whatever is missing */
+        config.tuner = TUNER_CONSIST;
+        readings.whole = 1000 * MIB;
+        readings.values[0] = 0.0499;
+        quota_state_deinit(&state);
+        state_init(&state, &config);
+        now = SEC;
+        quota_advance(&state, &config, now, read_value, &readings);
+        ck_assert_uint_eq(quota_bytes_left(&state, &config), MIB / 4);
+        quota_state_deinit(&state);
+}
+END_TEST
+
 /* Whatever the quota, the times and the charges: what is done never exceeds the limits in any window, as long as
  * nobody does more than what is left; and windows neither overlap nor leave a gap. */
 START_TEST(random_walk) {
@@ -598,6 +633,7 @@ int main(void) {
         tcase_add_test(tests, consist_starts);
         tcase_add_test(tests, consist_without_use);
         tcase_add_test(tests, temporal);
+        tcase_add_test(tests, temporal_takes_no_more_than_is_missing);
         tcase_add_loop_test(tests, random_walk, 0, 50);
         tcase_add_test(tests, recall_window);
         tcase_add_loop_test(tests, recall_tuned_size, 0, 6);

@@ -37,11 +37,11 @@ typedef struct World {
         unsigned watermark_reads;
 } World;
 
-static inline int world_goal(void *userdata, const GoalConfig *goal, double *ret) {
+static inline int world_goal(void *userdata, const GoalConfig *goal, GoalReading *ret) {
         const World *w = userdata;
 
         (void) goal;
-        *ret = w->goal;
+        ret->value = w->goal;
         return w->goal < 0 ? -ENODATA : 0;
 }
 
