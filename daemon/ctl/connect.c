@@ -55,6 +55,19 @@ bool connection_try(Connection *connection, const char *path) {
         return wire_client_connect(socket_path(path), &connection->client, NULL) == 0;
 }
 
+/* A program that is being loaded, from a disk that is slow, is no daemon that hangs: there is no limit until its first
+ * answer. One that fails to start closes the connection. */
+static int wait_until_loaded(WireClient *client) {
+        _cleanup_json_ json_t *reply = NULL;
+        _cleanup_free_ char *error = NULL;
+        int r;
+
+        wire_client_set_timeout(client, -1);
+        r = wire_client_call(client, "org.varlink.service.GetInfo", NULL, &reply, &error);
+        wire_client_set_timeout(client, WIRE_TIMEOUT_DEFAULT_MS);
+        return r == 0 ? 0 : connection_broken(r);
+}
+
 int connection_open_private(Connection *connection, const char *cpu_limit) {
         int fds[2], r;
 
@@ -63,9 +76,10 @@ int connection_open_private(Connection *connection, const char *cpu_limit) {
                 return r;
         r = wire_client_new_fd(fds[0], &connection->client);
         if (r == 0)
-                return wire_client_new_fd(fds[1], &connection->aside);
-        (void) close(fds[1]);
-        return r;
+                r = wire_client_new_fd(fds[1], &connection->aside);
+        else
+                (void) close(fds[1]);
+        return r == 0 ? wait_until_loaded(connection->client) : r;
 }
 
 int connection_call_aside(Connection *connection, const char *method, json_t *parameters, json_t **ret) {

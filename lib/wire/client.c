@@ -12,9 +12,6 @@
 #include "wire/frame.h"
 #include "wire/varlink.h"
 
-/* The server's own patience with a silent peer, so that neither side waits for nothing. */
-#define TIMEOUT_DEFAULT_MS (45 * 1000)
-
 /* A listener whose queue is full makes connect() wait; a living one takes far less. */
 #define CONNECT_TIMEOUT_SEC 10
 
@@ -38,7 +35,7 @@ int wire_client_new_fd(int fd, WireClient **ret) {
 
         *client = (WireClient) {
                 .fd = fd,
-                .timeout_ms = TIMEOUT_DEFAULT_MS,
+                .timeout_ms = WIRE_TIMEOUT_DEFAULT_MS,
                 .input = FRAME_INPUT_INIT(VARLINK_REPLY_MAX),
         };
         *ret = client;

@@ -32,7 +32,10 @@ WireClient *wire_client_free(WireClient *client);
 /* The socket, to poll on between replies of a stream. */
 int wire_client_fd(const WireClient *client);
 
-/* Milliseconds to wait for each message; -1 for ever. Default 45 s. */
+/* The server's own patience with a silent peer, so that neither side waits for nothing. */
+#define WIRE_TIMEOUT_DEFAULT_MS (45 * 1000)
+
+/* Milliseconds to wait for each message; -1 for ever. */
 void wire_client_set_timeout(WireClient *client, int timeout_ms);
 
 /* One call, one reply. `parameters` is stolen (NULL for none). On 0, *ret_parameters is the reply's

@@ -334,7 +334,8 @@ def filter_young(server):
       passes = m.runtime()['passes']
       state = m.until(lambda s: s['passes'] >= passes + 3)
     same(p.absent(idle), idle[1], 'swapped of the idle half')
-    between(state['tried_bytes'], idle[1], idle[1] + 64 * PAGE, 'tried')
+    # a machine that stands still for a second lets some of the hot pages look idle, never most of them
+    between(state['tried_bytes'], idle[1], idle[1] + hot[1] // 4, 'tried')
 
 
 def filter_unmapped(server):
