@@ -73,6 +73,7 @@ static void report_region(Writer *w, const SnapshotTarget *target, const Snapsho
         writer_uint(w, "samples", region->samples);
         writer_uint(w, "untrackable", region->untrackable);
         writer_real(w, "rate", region->rate);
+        writer_real(w, "rate_samples", region->sure);
         if (page_use_trackable(region->apart) < 1)
                 writer_real(w, "trackable", page_use_trackable(region->apart));
         writer_uint(w, "age_ns", region->age);

@@ -55,6 +55,13 @@ static void read_targets(const json_t *list, Snapshot *snapshot) {
         }
 }
 
+/* Older recordings do not tell: at least those of the window. */
+static double rate_samples(const json_t *region) {
+        const json_t *samples = json_object_get(region, "rate_samples");
+
+        return json_is_number(samples) ? MAX(json_number_value(samples), 0.0) : (double) number(region, "samples");
+}
+
 /* One region; they come by target. */
 static int read_region(const json_t *from, Snapshot *snapshot, size_t i) {
         size_t target = target_index(snapshot, number(from, "target"));
@@ -67,7 +74,8 @@ static int read_region(const json_t *from, Snapshot *snapshot, size_t i) {
                 .hits = number(from, "hits"),
                 .untrackable = number(from, "untrackable"),
                 .rate = json_number_value(json_object_get(from, "rate")),
-                .weight = (double) number(from, "samples"), /* at least */
+                .weight = rate_samples(from),
+                .sure = rate_samples(from),
                 .age = number(from, "age_ns"),
                 .newest = NSEC_INFINITY, /* recordings do not tell */
         };

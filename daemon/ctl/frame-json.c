@@ -146,14 +146,14 @@ static int add_region_json(Frame *frame, json_t *json, char **ret_error) {
         FrameRegion region;
         const char *mapping, *defect;
         json_error_t error;
-        double rate, trackable = 1;
+        double rate, rate_samples = -1, trackable = 1;
         int r;
 
-        if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:F, s:s, s?F}",
+        if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:F, s:s, s?F, s?F}",
                            f[0].name, &f[0].value, f[1].name, &f[1].value, f[2].name, &f[2].value,
                            f[3].name, &f[3].value, f[4].name, &f[4].value, f[5].name, &f[5].value,
                            f[6].name, &f[6].value, "rate", &rate, "mapping", &mapping, "trackable",
-                           &trackable) < 0)
+                           &trackable, "rate_samples", &rate_samples) < 0)
                 return malformed(ret_error, "regions", &error);
         r = check_unsigned(f, ELEMENTSOF(f), "regions", ret_error);
         if (r < 0)
@@ -174,6 +174,7 @@ static int add_region_json(Frame *frame, json_t *json, char **ret_error) {
                 .untrackable = (uint64_t) f[5].value,
                 .age_ns = (uint64_t) f[6].value,
                 .rate = rate,
+                .rate_samples = rate_samples,
                 .apart = 1 - trackable,
         };
         defect = region_defect(frame, &region);

@@ -55,6 +55,8 @@ static json_t *regions_json(const Frame *frame) {
                                            "rate", r->rate, "age_ns", integer(r->age_ns), "mapping",
                                            string(frame->mappings[r->mapping]));
 
+                if (region && r->rate_samples >= 0)
+                        (void) json_object_set_new(region, "rate_samples", json_real(r->rate_samples));
                 if (region && r->apart > 0)
                         (void) json_object_set_new(region, "trackable", json_real(1 - r->apart));
                 if (json_array_append_new(regions, region) < 0)

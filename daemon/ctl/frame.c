@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <math.h>
 
+#include "base/stat.h"
+
 Frame *frame_new(void) {
         return calloc(1, sizeof(Frame));
 }
@@ -112,6 +114,13 @@ double frame_region_error(const FrameRegion *region) {
         double p = ((double) region->hits + 1) / (n + 2);
 
         return sqrt(p * (1 - p) / (n + 3));
+}
+
+double frame_region_confidence(const FrameRegion *region) {
+        if (region->rate_samples < 0)
+                return -1;
+        return rate_confidence(region->rate, region->rate_samples, region->rate - RATE_SLACK,
+                               region->rate + RATE_SLACK);
 }
 
 uint64_t frame_region_idle(const FrameRegion *region, uint64_t window_ns) {

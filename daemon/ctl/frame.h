@@ -33,6 +33,7 @@ typedef struct FrameRegion {
         uint64_t samples;
         uint64_t untrackable;
         double rate; /* moving average */
+        double rate_samples; /* that it rests on: of idle memory those since the last access; below 0: not known */
         double apart; /* share of it that is no memory of programs: 0 in address spaces */
         uint64_t age_ns;
 } FrameRegion;
@@ -135,6 +136,9 @@ static inline bool frame_region_blind(const FrameRegion *region) {
 /* Standard error of the access rate: the posterior deviation under a uniform prior, so that 0 of 5
  * and 5 of 5 are not taken for certainties. */
 double frame_region_error(const FrameRegion *region);
+
+/* How sure it is that the moving average is right, give or take RATE_SLACK; below 0: not known. */
+double frame_region_confidence(const FrameRegion *region);
 
 /* For how long nothing was seen to touch the region. Below this moving average its age is idle
  * time: an average that only decays never becomes zero. */

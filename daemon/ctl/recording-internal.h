@@ -16,6 +16,7 @@ struct Recording {
         char *path; /* NULL: private */
         bool writing;
         bool failed;
+        bool tells_samples; /* that rates rest on */
         uint64_t count;
         uint64_t first_sequence;
         uint64_t last_sequence;

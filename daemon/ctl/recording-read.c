@@ -36,10 +36,11 @@ static int check_identity(Recording *recording) {
                 return fail(CTL_REFUSED,
                             "%s is not a recording (an SQLite database of another program)",
                             recording->path);
-        if (version != RECORDING_VERSION)
+        if (version < RECORDING_VERSION_OLDEST || version > RECORDING_VERSION)
                 return fail(CTL_REFUSED,
-                            "%s has format %" PRIi64 "; this udamonctl reads format %d",
+                            "%s has format %" PRIi64 "; this udamonctl reads formats up to %d",
                             recording->path, version, RECORDING_VERSION);
+        recording->tells_samples = version > RECORDING_VERSION_OLDEST;
         return 0;
 }
 
@@ -234,6 +235,7 @@ static int add_row(Recording *recording, sqlite3_stmt *s, uint64_t number, Frame
                 .untrackable = column_number(s, 5),
                 .rate = sqlite3_column_double(s, 6),
                 .age_ns = column_number(s, 7),
+                .rate_samples = sqlite3_column_type(s, 9) == SQLITE_NULL ? -1 : sqlite3_column_double(s, 9),
         };
         const FrameRegion *last =
                 frame->n_regions > 0 ? &frame->regions[frame->n_regions - 1] : NULL;
@@ -249,15 +251,16 @@ static int add_row(Recording *recording, sqlite3_stmt *s, uint64_t number, Frame
         return r < 0 ? r : frame_add_region(frame, &region);
 }
 
+#define REGIONS(samples)                                                                           \
+        "SELECT r.target, r.start_address, r.end_address, r.hits, r.samples, r.untrackable, "      \
+        "r.rate, r.age_ns, m.name, " samples " FROM region r LEFT JOIN mapping m ON m.id = "       \
+        "r.mapping WHERE r.snapshot=? ORDER BY r.target, r.start_address"
+
 static int read_regions(Recording *recording, uint64_t number, Frame *frame) {
         _cleanup_(statement_resetp) sqlite3_stmt *s = NULL;
         int code, r;
 
-        r = recording_prepare(recording,
-                              "SELECT r.target, r.start_address, r.end_address, r.hits, r.samples, "
-                              "r.untrackable, r.rate, r.age_ns, m.name FROM region r "
-                              "LEFT JOIN mapping m ON m.id = r.mapping WHERE r.snapshot=? "
-                              "ORDER BY r.target, r.start_address",
+        r = recording_prepare(recording, recording->tells_samples ? REGIONS("r.rate_samples") : REGIONS("NULL"),
                               &recording->select_regions);
         if (r != 0)
                 return r;

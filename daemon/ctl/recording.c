@@ -29,7 +29,7 @@ static const char schema[] =
         "CREATE TABLE region(snapshot INTEGER NOT NULL, target INTEGER NOT NULL,"
         " start_address INTEGER NOT NULL, end_address INTEGER NOT NULL, hits INTEGER NOT NULL,"
         " samples INTEGER NOT NULL, untrackable INTEGER NOT NULL, rate REAL NOT NULL,"
-        " age_ns INTEGER NOT NULL, mapping INTEGER NOT NULL,"
+        " age_ns INTEGER NOT NULL, mapping INTEGER NOT NULL, rate_samples REAL,"
         " PRIMARY KEY(snapshot, target, start_address)) WITHOUT ROWID;";
 
 static const char *display_path(const Recording *recording) {
@@ -261,7 +261,7 @@ static int prepare_inserts(Recording *r) {
                 e = recording_prepare(r, "INSERT INTO target_state VALUES(?,?,?,?,?)",
                                       &r->insert_state);
         if (e == 0)
-                e = recording_prepare(r, "INSERT INTO region VALUES(?,?,?,?,?,?,?,?,?,?)",
+                e = recording_prepare(r, "INSERT INTO region VALUES(?,?,?,?,?,?,?,?,?,?,?)",
                                       &r->insert_region);
         if (e == 0)
                 e = recording_prepare(r, "INSERT OR IGNORE INTO mapping VALUES(?,?)",
@@ -341,6 +341,10 @@ static int append_regions(Recording *recording, const Frame *frame, uint64_t id)
                 bind_numbers(s, 1, head, ELEMENTSOF(head));
                 (void) sqlite3_bind_double(s, 8, region->rate);
                 bind_numbers(s, 9, (const uint64_t[]) { region->age_ns, ids[region->mapping] }, 2);
+                if (region->rate_samples >= 0)
+                        (void) sqlite3_bind_double(s, 11, region->rate_samples);
+                else
+                        (void) sqlite3_bind_null(s, 11);
                 r = step_and_reset(recording, s);
         }
         return r;

@@ -25,7 +25,8 @@
 #include "frame.h"
 
 #define RECORDING_APPLICATION_ID 0x7564616d /* "udam" */
-#define RECORDING_VERSION 1
+#define RECORDING_VERSION 2 /* 1, which is read as well, has no rate_samples */
+#define RECORDING_VERSION_OLDEST 1
 
 typedef struct Recording Recording;
 

@@ -4,10 +4,12 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "base/stat.h"
 #include "message.h"
 #include "select.h"
 #include "view.h"
 
+#define Z_95 1.959964 /* standard errors, two-sided */
 #define WIDE 100 /* columns from which on there is room for everything */
 
 typedef struct Columns {
@@ -36,7 +38,7 @@ static Columns choose_columns(const Screen *screen, const Frame *frame) {
         for (size_t i = 0; i < frame->n_regions; i++)
                 c.address = MAX(c.address, hex_digits(frame->regions[i].end));
         c.bar = c.wide ? 10 : 5;
-        used = 2 * c.address + 1 + 9 + 7 + 5 + 10 + 1 + c.bar + 1 + (c.pid ? 8 : 0) +
+        used = 2 * c.address + 1 + 9 + 7 + 5 + 10 + 5 + 1 + c.bar + 1 + (c.pid ? 8 : 0) +
                (c.wide ? 10 : 0);
         c.mapping = screen->width > used + 12 ? screen->width - used : 12;
         return c;
@@ -46,7 +48,8 @@ static void print_head(const Screen *screen, const Columns *c, bool brief) {
         if (!brief)
                 (void) fputs("RATE: share of checks that found an access, +- standard error in "
                              "percent (~ fewer than 10\n"
-                             "checks, ? none); AGE: for how long the region has kept its rate\n",
+                             "checks, ? none); AGE: for how long the region has kept its rate, SURE: how sure "
+                             "it is that its\nmoving average is right, give or take 5 percentage points\n",
                              screen->out);
         if (c->pid)
                 (void) fprintf(screen->out, "%7s ", c->physical ? "TARGET" : "PID");
@@ -54,7 +57,17 @@ static void print_head(const Screen *screen, const Columns *c, bool brief) {
                        "SIZE", "RATE", "+-");
         if (c->wide)
                 (void) fprintf(screen->out, "%9s ", "SEEN");
-        (void) fprintf(screen->out, "%9s %-*s MAPPING\n", "AGE", (int) c->bar, "RATE");
+        (void) fprintf(screen->out, "%9s %4s %-*s MAPPING\n", "AGE", "SURE", (int) c->bar, "RATE");
+}
+
+/* Rounded down: what is shown is not to be trusted more than it may be. */
+static const char *format_confidence(char buf[static FORMAT_MAX], const FrameRegion *region) {
+        double confidence = frame_region_confidence(region);
+
+        if (confidence < 0)
+                return "?";
+        (void) snprintf(buf, FORMAT_MAX, "%.0f%%", floor(confidence * 100));
+        return buf;
 }
 
 static int print_row(const Screen *screen, const Columns *c, const Frame *frame,
@@ -63,6 +76,7 @@ static int print_row(const Screen *screen, const Columns *c, const Frame *frame,
         const char *nameless = frame->targets[region->target].hidden ? "[hidden]" : "[anonymous]";
         _cleanup_free_ char *name = display_name(*mapping ? mapping : nameless, c->mapping);
         char size[FORMAT_MAX], rate[FORMAT_MAX], age[FORMAT_MAX], error[FORMAT_MAX] = "", seen[48];
+        char sure[FORMAT_MAX];
         char bar[BAR_MAX + 1];
 
         if (!name)
@@ -82,8 +96,8 @@ static int print_row(const Screen *screen, const Columns *c, const Frame *frame,
                        error);
         if (c->wide)
                 (void) fprintf(screen->out, "%9s ", seen);
-        (void) fprintf(screen->out, "%9s %s %s\n", format_duration(age, region->age_ns),
-                       format_bar(bar, frame_region_rate(region), c->bar), name);
+        (void) fprintf(screen->out, "%9s %4s %s %s\n", format_duration(age, region->age_ns),
+                       format_confidence(sure, region), format_bar(bar, frame_region_rate(region), c->bar), name);
         return 0;
 }
 
@@ -166,11 +180,26 @@ int view_regions(const Screen *screen, const Arguments *args, const Frame *frame
         return view_regions_rows(screen, args, frame, false);
 }
 
+/* How sure the moving average is: what a scheme's `confidence` is compared with, and the interval for 95 %. */
+static void add_confidence(json_t *json, const FrameRegion *region) {
+        double low = 0, high = 1;
+
+        if (region->rate_samples < 0)
+                return;
+        if (region->rate_samples > 0)
+                rate_interval(region->rate, region->rate_samples, Z_95, &low, &high);
+        (void) json_object_set_new(json, "rate_samples", json_real(region->rate_samples));
+        (void) json_object_set_new(json, "rate_low", json_real(low));
+        (void) json_object_set_new(json, "rate_high", json_real(high));
+        (void) json_object_set_new(json, "confidence", json_real(frame_region_confidence(region)));
+}
+
 static json_t *json_region(const Frame *frame, const FrameRegion *region) {
         bool blind = frame_region_blind(region);
         const FrameTarget *target = &frame->targets[region->target];
+        json_t *json;
 
-        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:f, s:I, s:s}",
+        json = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:f, s:I, s:s}",
                          "target", (json_int_t) target->id, "pid", (json_int_t) target->pid,
                          "start", (json_int_t) region->start, "end", (json_int_t) region->end,
                          "bytes", (json_int_t) frame_region_bytes(region), "hits",
@@ -180,6 +209,8 @@ static json_t *json_region(const Frame *frame, const FrameRegion *region) {
                          blind ? json_null() : json_real(frame_region_error(region)),
                          "rate_average", region->rate, "age_ns", (json_int_t) region->age_ns,
                          "mapping", frame->mappings[region->mapping]);
+        add_confidence(json, region);
+        return json;
 }
 
 json_t *view_regions_json(const Arguments *args, const Frame *frame) {

@@ -55,7 +55,7 @@ static const SchemaField pattern_fields[] = {
           .word = "none",
           .doc = "How sure it must be that the access rate lies in this range, give or take 5 percentage points: "
                  "what rests on too few samples is left alone. "
-                 "Of idle memory 95% asks for 51 samples, 99% for 103; "
+                 "Of idle memory 95% asks for 51 samples since the last access, 99% for 103; "
                  "the policy classic has at most about 66 in mind, directed 1024." },
 };
 

@@ -338,6 +338,7 @@ static void fill_regions(Snapshot *snapshot, size_t first, const RegionList *lis
                         .untrackable = region->untrackable,
                         .rate = region->rate,
                         .weight = region->weight,
+                        .sure = region_is_idle(region) ? MIN(region->weight, region->clear) : region->weight,
                         .before = region->before,
                         .age = now - MIN(region->since, now),
                         .newest = now - MIN(region->born, now),

@@ -72,6 +72,7 @@ void region_learn_apart(Region *region) {
 
 int region_list_split(RegionList *list, size_t i, uint64_t addr) {
         Region *left, *right;
+        double share;
         int r;
 
         assert(i < list->n);
@@ -92,9 +93,12 @@ int region_list_split(RegionList *list, size_t i, uint64_t addr) {
         memset(left->part_samples, 0, sizeof(left->part_samples));
         memset(left->part_hits, 0, sizeof(left->part_hits));
         left->weight *= SPLIT_WEIGHT;
+        share = (double) (addr - left->start) / (double) region_size(left);
         *right = *left;
         left->end = addr;
+        left->clear *= share;
         right->start = addr;
+        right->clear *= 1 - share;
         return 0;
 }
 
@@ -134,6 +138,8 @@ void region_absorb(Region *left, const Region *right) {
         left->rate = left->rate * share + right->rate * (1 - share);
         left->before = left->before * share + right->before * (1 - share);
         left->weight += right->weight;
+        /* as if all had been looked at as little as the less known of the two */
+        left->clear = MIN(left->clear / share, right->clear / (1 - share));
         left->since = weighted_time(left->since, right->since, share);
         left->born = MAX(left->born, right->born);
         left->last_hit = MAX(left->last_hit, right->last_hit);

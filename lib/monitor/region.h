@@ -45,6 +45,7 @@ typedef struct Region {
         double before;   /* the rate that it had until then */
         nsec_t born;     /* when the youngest memory in it was first seen: merging never makes memory older */
         nsec_t last_hit; /* end of the last window in which an access was seen; at first: its birth */
+        double clear;    /* samples in a row without an access, evenly over all of it */
         uint8_t strange; /* windows in a row that deviated from `rate` */
 
         /* of the policy `directed` */

@@ -45,6 +45,7 @@ typedef struct SnapshotRegion {
         double apart[_USE_MAX]; /* shares of it that are no memory of programs; zeros in address spaces */
         double rate;          /* moving average of the access rate over the last windows, 0 to 1 */
         double weight;        /* the number of samples that `rate` is worth */
+        double sure;          /* … as far as it is certain: of what is taken to be idle, those since the last access */
         double before;        /* the rate that the region had before this age */
         nsec_t age;           /* for how long the region has kept its rate */
         nsec_t newest;        /* age of the youngest memory in it */

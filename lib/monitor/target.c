@@ -149,6 +149,7 @@ static void credit(Target *target) {
 
                 region->samples += sample->trials;
                 region->hits += sample->hits;
+                region->clear = sample->hits > 0 ? 0 : region->clear + (double) sample->trials;
                 if (sample->use != USE_PROGRAM)
                         region->apart[sample->use]++;
                 else

@@ -13,10 +13,9 @@
  * takes any rate. */
 bool pattern_matches(const AccessPattern *pattern, const SnapshotRegion *region);
 
-/* With a confidence c, the bounds of Wilson's interval for a rate that rests on `weight` samples must lie in the range,
- * widened by this at both ends; each bound is one-sided, z = the normal quantile of c. An idle region passes from
- * z^2 (1 / CONFIDENCE_SLACK - 1) samples on: 51 for 95 %, 103 for 99 %. */
-#define CONFIDENCE_SLACK 0.05
+/* With a confidence c, it must be so sure (rate_confidence() in base/stat.h) that the rate, which rests on `sure`
+ * samples, lies in the range, widened by RATE_SLACK at both ends. An idle region passes from z^2 (1 / RATE_SLACK - 1)
+ * samples without an access on, z being the normal quantile of c: 51 for 95 %, 103 for 99 %. */
 
 /* The age that counts. */
 nsec_t region_certain_age(const SnapshotRegion *region);

@@ -474,6 +474,73 @@ START_TEST(new_memory_is_new) {
 }
 END_TEST
 
+/* ---- Certainty ---- */
+
+static const struct {
+        const char *pattern;
+        unsigned samples_per_sec;
+} certain[] = {
+        { "area r 8GiB\nphase 1000s\ntouch r 0 8GiB 10%\n", BUDGET },
+        { "area r 8GiB\nphase 1000s\ntouch r 0 8GiB 60%\n", BUDGET },
+        { "area r 8GiB\nphase 1000s\ntouch r 0 8GiB 10%\n", 120 }, /* mostly under search for all of the time */
+        { "area r 8GiB\nphase 1000s\ntouch r 1001MiB 250MiB 100%\ntouch r 3001MiB 500MiB 20%\ntouch r 5003MiB 1100MiB 60%\n",
+          BUDGET },
+        { "area r 8GiB\nphase 1000s\ntouch r 1001MiB 250MiB 100%\ntouch r 3001MiB 500MiB 20%\ntouch r 5003MiB 1100MiB 60%\n",
+          120 },
+        { WORLD_STAIRS, BUDGET },
+        { WORLD_STAIRS, 120 },
+};
+
+/* The mean of what is accessed in a region in the interval that has just ended. */
+static double true_rate(const World *world, const SnapshotRegion *region) {
+        uint64_t step = (region->end - region->start) / 100;
+        double sum = 0;
+
+        for (unsigned i = 0; i < 100; i++)
+                sum += sim_source_share(world->source, region->start + step / 2 + i * step,
+                                        world_age(world) - MONITOR_ATTRS_DEFAULT.sample / 2);
+        return sum / 100;
+}
+
+/* 95 % intervals hold for nine tenths of the bytes at least, and of what is accessed 5 % at most are called surely idle. */
+START_TEST(certainty_is_earned) {
+        MonitorAttrs attrs = attrs_of(NSEC_PER_SEC);
+        double bytes = 0, covered = 0, accessed = 0, wrong = 0;
+
+        attrs.samples_per_sec = certain[_i].samples_per_sec;
+        for (unsigned i = 0; i < n_seeds(); i++) {
+                World world;
+
+                world_init(&world, certain[_i].pattern, &attrs, &ADAPT_DIRECTED, seed_of(i));
+                run_until(&world, 10 * NSEC_PER_SEC);
+                while (world_age(&world) < 60 * NSEC_PER_SEC) {
+                        const Snapshot *snapshot = world_next_snapshot(&world);
+
+                        for (size_t k = 0; k < snapshot->n_regions; k++) {
+                                const SnapshotRegion *region = &snapshot->regions[k];
+                                double size = (double) (region->end - region->start), truth = true_rate(&world, region);
+                                double low = 0, high = 1;
+
+                                if (region->sure > 0)
+                                        rate_interval(region->rate, region->sure, 1.96, &low, &high);
+                                bytes += size;
+                                covered += truth >= low - 1e-9 && truth <= high + 1e-9 ? size : 0;
+                                if (truth <= RATE_SLACK)
+                                        continue;
+                                accessed += size;
+                                if (region->rate == 0 && rate_confidence(0, region->sure, 0, RATE_SLACK) >= 0.95)
+                                        wrong += size;
+                        }
+                }
+                world_deinit(&world);
+        }
+        (void) fprintf(stderr, "intervals hold for %.1f %% of the bytes; of what is accessed %.2f %% is called surely idle\n",
+                       100 * covered / bytes, 100 * wrong / accessed);
+        ck_assert_double_ge(covered, 0.9 * bytes);
+        ck_assert_double_le(wrong, 0.05 * accessed);
+}
+END_TEST
+
 /* ---- Costs and bounds ---- */
 
 START_TEST(samples_do_not_grow_with_size) {
@@ -648,6 +715,7 @@ int main(void) {
         tcase_add_loop_test(tests, changes_are_seen_within_two_windows, 0, ELEMENTSOF(changes));
         tcase_add_test(tests, idle_time_is_true);
         tcase_add_test(tests, new_memory_is_new);
+        tcase_add_loop_test(tests, certainty_is_earned, 0, ELEMENTSOF(certain));
         tcase_add_test(tests, samples_do_not_grow_with_size);
         tcase_add_loop_test(tests, bounds_hold, 0, ELEMENTSOF(bounds));
         tcase_add_test(tests, targets_share_the_budget);

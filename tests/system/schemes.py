@@ -124,6 +124,35 @@ class Reports(SchemesCase):
       with self.assertRaises(Error):
         self.link.call('GetSchemeLog', {'limit': limit})
 
+  def test_confidence(self):
+    """Acts on no region whose rate may be another; the same pattern without it does."""
+    sure = PAGEOUT.replace('age: [100ms, max]}', 'confidence: 95%}').replace('name: cold', 'name: sure')
+    guess = PAGEOUT.replace('age: [100ms, max]}', 'age: [0s, max]}').replace('name: cold', 'name: guess')
+    self.begin(monitor('one', sure, guess, policy='directed', samples_per_sec='500'))
+    snapshots = {}
+
+    def look():
+      snapshot = self.link.call('GetSnapshot', {'name': 'one'})['snapshot']
+      snapshots[snapshot['sequence']] = snapshot
+      return self.runtime('sure')['would_regions'] >= 20 and len(snapshots) >= 30
+    wait_for(lambda: self.link.call('GetStatus')['runtime']['monitors'][0]['runtime']['snapshots'], 'a snapshot')
+    wait_for(look, 'twenty acts')
+    ordered = sorted(snapshots.values(), key=lambda s: s['time_ns'])
+    judged = {'sure': 0, 'guess': 0}
+    unsure = 0
+    for act in self.link.call('GetSchemeLog')['acts']:
+      before = [s for s in ordered if s['time_ns'] <= act['time_ns'] < s['time_ns'] + s['window_ns'] // 2]
+      regions = [r for s in before for r in s['regions'] if r['start'] <= act['start'] and act['end'] <= r['end']]
+      if not regions:
+        continue  # of a snapshot that was not seen
+      judged[act['scheme']] += 1
+      enough = regions[-1]['rate'] == 0 and regions[-1]['rate_samples'] >= 51
+      if act['scheme'] == 'sure':
+        self.assertTrue(enough, (act, regions[-1]))
+      unsure += not enough
+    self.assertGreater(judged['sure'], 0)
+    self.assertGreater(unsure, 0, f'nothing was uncertain in {judged}')
+
   def test_a_monitor_without_schemes(self):
     self.begin(monitor('one'))
     self.assertEqual(self.link.call('GetSchemes'), {'monitor': 'one', 'schemes': []})

@@ -231,6 +231,33 @@ START_TEST(random_numbers) {
 }
 END_TEST
 
+/* Against tables of Wilson's interval, and one against the other. */
+START_TEST(rates) {
+        double low, high;
+
+        rate_interval(0.5, 10, 1.959964, &low, &high);
+        ck_assert_double_eq_tol(low, 0.2366, 1e-4);
+        ck_assert_double_eq_tol(high, 0.7634, 1e-4);
+        rate_interval(0, 20, 1.959964, &low, &high);
+        ck_assert_double_eq(low, 0);
+        ck_assert_double_eq_tol(high, 0.1611, 1e-4);
+        rate_interval(1, 20, 1.959964, &low, &high);
+        ck_assert_double_eq_tol(low, 0.8389, 1e-4);
+        ck_assert_double_eq(high, 1);
+
+        for (double n = 0.5; n < 5000; n *= 3)
+                for (double rate = 0; rate <= 1; rate += 0.125) {
+                        rate_interval(rate, n, 1.644854, &low, &high); /* 95 %, one-sided */
+                        ck_assert(rate_confidence(rate, n, low + 1e-6, 2) < 0.95 + 1e-4 || low <= 0);
+                        ck_assert(rate_confidence(rate, n, low - 1e-6, high + 1e-6) >= 0.95 - 1e-4);
+                        ck_assert(rate_confidence(rate, n, -1, high - 1e-6) < 0.95 + 1e-4 || high >= 1);
+                }
+        ck_assert_double_eq(rate_confidence(0, 0, -0.05, 0.05), 0.5); /* nothing is known */
+        ck_assert_double_eq(rate_confidence(0.5, 1000, 0, 1), 1);
+        ck_assert_double_eq(rate_confidence(0.5, 1000, 0.6, 1), 0);
+}
+END_TEST
+
 START_TEST(percentiles) {
         WeightedValue values[] = { { 5, 10 }, { 1, 80 }, { 9, 10 }, { 100, 0 } };
 
@@ -270,6 +297,7 @@ int main(void) {
         tcase_add_test(tests, formats_parse_back);
         tcase_add_test(tests, share_format);
         tcase_add_test(tests, random_numbers);
+        tcase_add_test(tests, rates);
         tcase_add_test(tests, percentiles);
         tcase_add_test(tests, error_texts);
         suite_add_tcase(suite, tests);

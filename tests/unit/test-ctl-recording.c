@@ -52,6 +52,14 @@ static void assert_frames_equal(const Frame *a, const Frame *b) {
         }
 }
 
+static void execute_sql(const char *path, const char *sql) {
+        sqlite3 *db = NULL;
+
+        ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+        ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+        ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
+
 START_TEST(round_trip) {
         _cleanup_(scratch_deinit) Scratch scratch;
         _cleanup_(recording_closep) Recording *recording = NULL;
@@ -86,6 +94,37 @@ START_TEST(round_trip) {
         ck_assert_int_eq(recording_points(recording, &points, &n), 0);
         ck_assert_uint_eq(n, 4);
         ck_assert_uint_eq(points[3].sequence, 15);
+}
+END_TEST
+
+/* Recordings of the first format do not tell what rates rest on. */
+START_TEST(first_format) {
+        _cleanup_(scratch_deinit) Scratch scratch;
+        _cleanup_(recording_closep) Recording *recording = NULL;
+        _cleanup_(frame_freep) Frame *frame = frame_number(1), *told = NULL, *untold = NULL;
+        char *path;
+
+        scratch_init(&scratch);
+        path = scratch_path(&scratch, "a.db");
+        ck_assert_int_eq(recording_create(path, false, &recording), 0);
+        frame->regions[0].rate_samples = 12.5;
+        frame->regions[1].rate_samples = -1;
+        ck_assert_int_eq(recording_append(recording, frame), 0);
+        recording = recording_close(recording);
+
+        ck_assert_int_eq(recording_open(path, &recording), 0);
+        ck_assert_int_eq(recording_read(recording, 1, &told), 0);
+        recording = recording_close(recording);
+        ck_assert_double_eq(told->regions[0].rate_samples, 12.5);
+        ck_assert_double_ge(frame_region_confidence(&told->regions[0]), 0.5);
+        ck_assert_double_lt(frame_region_confidence(&told->regions[1]), 0);
+
+        execute_sql(path, "ALTER TABLE region DROP COLUMN rate_samples; PRAGMA user_version=1");
+        ck_assert_int_eq(recording_open(path, &recording), 0);
+        ck_assert_int_eq(recording_read(recording, 1, &untold), 0);
+        ck_assert_uint_eq(untold->n_regions, told->n_regions);
+        ck_assert_double_lt(frame_region_confidence(&untold->regions[0]), 0);
+        ck_assert_double_eq(untold->regions[0].rate, told->regions[0].rate);
 }
 END_TEST
 
@@ -277,13 +316,6 @@ static void write_file(const char *path, const char *text, size_t size) {
         (void) close(fd);
 }
 
-static void execute_sql(const char *path, const char *sql) {
-        sqlite3 *db = NULL;
-
-        ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-        ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-        ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
-}
 
 static void assert_refused(const char *path, int status, const char *reason) {
         _cleanup_(captured_deinit) Captured c = capture(W("regions"), W("-i"), W(path));
@@ -353,6 +385,7 @@ int main(void) {
         TCase *tcase = tcase_create("recording");
 
         tcase_add_test(tcase, round_trip);
+        tcase_add_test(tcase, first_format);
         tcase_add_test(tcase, private_one);
         tcase_add_test(tcase, overwriting);
         tcase_add_test(tcase, physical_memory);

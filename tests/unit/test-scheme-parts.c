@@ -418,25 +418,25 @@ START_TEST(pattern_confidence) {
         AccessPattern hot = { 0, UINT64_MAX, 0.5, 1, 0, NSEC_INFINITY, 0.95 };
         SnapshotRegion r = { .end = 4096, .samples = 20, .age = SEC, .newest = SEC };
 
-        r.weight = 0;
+        r.sure = 0;
         ck_assert(!pattern_matches(&idle, &r));
-        r.weight = 51;
+        r.sure = 51;
         ck_assert(!pattern_matches(&idle, &r));
-        r.weight = 52;
+        r.sure = 52;
         ck_assert(pattern_matches(&idle, &r));
         idle.confidence = 0.99; /* 5.412: 102.8 */
         ck_assert(!pattern_matches(&idle, &r));
-        r.weight = 103;
+        r.sure = 103;
         ck_assert(pattern_matches(&idle, &r));
 
         /* half of few samples may be much less than half */
         r.rate = 0.5;
-        r.weight = 20;
+        r.sure = 20;
         ck_assert(!pattern_matches(&hot, &r));
-        r.weight = 1000;
+        r.sure = 1000;
         ck_assert(pattern_matches(&hot, &r));
         r.rate = 0.9;
-        r.weight = 10;
+        r.sure = 10;
         ck_assert(pattern_matches(&hot, &r));
 }
 END_TEST
