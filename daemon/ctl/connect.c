@@ -65,7 +65,7 @@ static int wait_until_loaded(WireClient *client) {
         wire_client_set_timeout(client, -1);
         r = wire_client_call(client, "org.varlink.service.GetInfo", NULL, &reply, &error);
         wire_client_set_timeout(client, WIRE_TIMEOUT_DEFAULT_MS);
-        return r == 0 ? 0 : connection_broken(r);
+        return r == 0 || r == WIRE_E_ERROR ? 0 : connection_broken(r);
 }
 
 int connection_open_private(Connection *connection, const char *cpu_limit) {
