@@ -32,6 +32,7 @@ struct Engine {
         bool from_file;
         bool late; /* the last step ended after the next one was due */
         bool told_full; /* that there are more processes than it has room for */
+        bool crowded;   /* one found no room lately */
         uint64_t last_update; /* of the maps, when engine_add_memory() was called last */
 };
 
@@ -49,8 +50,9 @@ int engine_add_targets(Engine *engine, char **ret_error);
  * engine_add_targets(). */
 int engine_add_memory(Engine *engine, char **ret_error);
 
-/* Targets that have gone are let go once their last window has been published. */
-void engine_drop_ended(Engine *engine);
+/* Lets go of targets that have ended. all: their last window has been published, or there is no room for others;
+ * otherwise of those that have nothing to be published. */
+void engine_drop_ended(Engine *engine, bool all);
 
 /* After an exec the command is another one. */
 void engine_refresh_names(Engine *engine);

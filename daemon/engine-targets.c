@@ -2,6 +2,7 @@
 /* The processes that a running monitor watches: found, let go, renamed. */
 #include <errno.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/error.h"
@@ -44,13 +45,36 @@ static void tell_target(const Engine *e, EventKind kind, bool news, const char *
                 log_debug("monitor '%s': %s%s (pid %d)%s", e->config.name, before, command, (int) pid, after);
 }
 
-static void tell_full(Engine *e) {
+static int tell_full(Engine *e, int r) {
+        const Event event = { .kind = EVENT_LIMIT_HIT, .monitor = e->config.name };
+
         if (e->told_full)
-                return;
+                return r;
         e->told_full = true;
-        event_report(&(Event) { .kind = EVENT_LIMIT_HIT, .monitor = e->config.name },
-                     "nr_regions.max has room for %zu targets: other processes are not watched",
-                     monitor_targets_max(e->monitor));
+        if (r == FOLLOW_E_NO_ROOM)
+                event_report(&event, "nr_regions.max has room for %zu targets: other processes are not watched",
+                             monitor_targets_max(e->monitor));
+        else
+                event_report(&event, "the limit on open files has room for %zu targets: other processes are not "
+                                     "watched", monitor_n_targets(e->monitor));
+        return r;
+}
+
+/* What targets leave to clients, and to reading maps. They are given away from the lowest number on. */
+#define DESCRIPTORS_KEPT 128
+
+static bool has_descriptors(int fd) {
+        struct rlimit limit;
+
+        return getrlimit(RLIMIT_NOFILE, &limit) < 0 || fd < 0 ||
+               (rlim_t) fd < limit.rlim_cur - MIN(limit.rlim_cur / 4, (rlim_t) DESCRIPTORS_KEPT);
+}
+
+static bool any_has_ended(const Engine *e) {
+        for (size_t i = 0; i < monitor_n_targets(e->monitor); i++)
+                if (monitor_target(e->monitor, i)->state != TARGET_RUNNING)
+                        return true;
+        return false;
 }
 
 /* A process becomes a target (follow_add_t). */
@@ -60,9 +84,11 @@ static int add_target(void *userdata, const PidRef *ref, const ProcStat *stat, b
         int r;
 
         if (monitor_n_targets(e->monitor) >= monitor_targets_max(e->monitor)) {
-                tell_full(e);
-                return FOLLOW_E_NO_ROOM;
+                e->crowded = true;
+                return any_has_ended(e) ? FOLLOW_E_NO_ROOM : tell_full(e, FOLLOW_E_NO_ROOM);
         }
+        if (!has_descriptors(ref->fd))
+                return tell_full(e, FOLLOW_E_NO_DESCRIPTORS);
         r = e->source->ops->attach(e->source, ref->pid, &space);
         if (r != 0)
                 return r;
@@ -114,11 +140,11 @@ int engine_start_following(Engine *e) {
                              e->host.event);
 }
 
-void engine_drop_ended(Engine *e) {
+void engine_drop_ended(Engine *e, bool all) {
         for (size_t i = monitor_n_targets(e->monitor); i > 0; i--) {
                 const Target *target = monitor_target(e->monitor, i - 1);
 
-                if (target->state == TARGET_RUNNING)
+                if (target->state == TARGET_RUNNING || (!all && target_has_samples(target)))
                         continue;
                 tell_ended(e, target);
                 follower_forget(&e->follower, target->id);
@@ -211,6 +237,8 @@ int engine_on_follow(sd_event_source *s, uint64_t usec, void *userdata) {
         r = follower_scan(&e->follower, now);
         if (r < 0)
                 log_warning("monitor '%s': cannot look for processes now: %s", e->config.name, error_text(r));
+        /* the dead leave their room to the living, at the price of their last window */
+        engine_drop_ended(e, TAKE_GENERIC(e->crowded, false));
         engine_say_waiting(e);
         return 0;
 }
@@ -258,6 +286,9 @@ static int add_pid(Engine *e, const TargetConfig *spec, char **ret_error) {
         case FOLLOW_E_NO_ROOM:
                 return error_setf(ret_error, ENGINE_E_TARGET, "no room for process %d: nr_regions.max allows %zu "
                                                               "targets", pid, monitor_targets_max(e->monitor));
+        case FOLLOW_E_NO_DESCRIPTORS:
+                return error_setf(ret_error, ENGINE_E_TARGET, "no room for process %d: the limit on open files is "
+                                                              "reached", pid);
         case -EINVAL:
         case -ENOENT: /* pidfd_open(2) takes no threads */
                 return thread_error(e, spec->pid, ret_error);

@@ -63,7 +63,7 @@ static void take_snapshot(Engine *e) {
                 engine_set_message(e, NULL);
         }
         e->callbacks.snapshot(e, e->callbacks.userdata);
-        engine_drop_ended(e);
+        engine_drop_ended(e, true);
         if (e->config.n_schemes > 0 && e->state == ENGINE_RUNNING) {
                 r = acting_decide(e->acting, monitor_snapshot(e->monitor));
                 if (r < 0)

@@ -17,6 +17,9 @@ Followed *follow_by_pid(Follower *follower, pid_t pid);
 /* Whether it is followed: with a start time, so that a reused pid is another one. */
 bool follow_knows(Follower *follower, pid_t pid, uint64_t start_time);
 
+/* Whether that pid is followed and can be nobody else's: a pidfd would have told the end. */
+bool follow_is_certain(Follower *follower, pid_t pid);
+
 /* Offers a process, to be followed like `as` (children, named, spec); forgets about it where it has gone meanwhile or
  * is another one by now. cgroup: its path, or NULL to have it read. What add returned, PIDREF_E_GONE or -errno. */
 int follow_offer(Follower *follower, const ProcStat *stat, const Followed *as, const char *cgroup);

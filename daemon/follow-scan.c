@@ -20,7 +20,8 @@
 #define FRESH_MAX 1024   /* new pids, per scan: with more, a round begins at once */
 #define YOUNG_LOOKS 3    /* after the first */
 #define YOUNG_MAX 1024
-#define CHILDREN_INTERVAL (10 * NSEC_PER_SEC) /* their lists are read, in case that something was overlooked */
+#define PARENTS_AT_A_TIME 8 /* whose lists of children are read, in case that something was overlooked */
+#define CHILDREN_INTERVAL (10 * NSEC_PER_SEC) /* likewise, where there are no such lists */
 
 /* ---- One process ---- */
 
@@ -87,6 +88,10 @@ static int look_at(Follower *f, pid_t pid, ScanFor what, Look *ret) {
         int r;
 
         *ret = LOOK_NOTHING;
+        if (follow_is_certain(f, pid)) {
+                *ret = LOOK_KNOWN;
+                return 0;
+        }
         f->looks++;
         r = proc_stat_read(f->roots, pid, &stat);
         if (r != 0)
@@ -109,7 +114,7 @@ static int look_at(Follower *f, pid_t pid, ScanFor what, Look *ret) {
                 return 0;
         }
         r = follow_offer(f, &stat, &as, NULL);
-        if (r == FOLLOW_E_NO_ROOM)
+        if (r == FOLLOW_E_NO_ROOM || r == FOLLOW_E_NO_DESCRIPTORS)
                 *ret = LOOK_SMALL; /* another time, as those that are too small */
         return r;
 }
@@ -166,17 +171,10 @@ int loadavg_parse(const char *text, pid_t *ret) {
 }
 
 static int last_pid(const Follower *f, pid_t *ret) {
-        _cleanup_close_ int fd = openat(f->roots->proc, "loadavg", O_RDONLY | O_CLOEXEC);
         char text[128];
-        ssize_t n;
+        ssize_t n = read_small_at(f->roots->proc, "loadavg", text, sizeof(text));
 
-        if (fd < 0)
-                return -errno;
-        n = pread_full(fd, text, sizeof(text) - 1, 0);
-        if (n < 0)
-                return (int) n;
-        text[n] = '\0';
-        return loadavg_parse(text, ret);
+        return n < 0 ? (int) n : loadavg_parse(text, ret);
 }
 
 /* Whether that /proc counts pids as loadavg does: not if it is another namespace's than ours. */
@@ -372,16 +370,20 @@ static int ask_all(Follower *f) {
 }
 
 int follow_scan_children(Follower *f, nsec_t now) {
-        bool all = f->uncounted || now >= f->next_children, any = false;
+        bool all = f->uncounted || (f->full_scans && now >= f->next_children), any = false;
+        size_t n = f->n_followed, first = f->next_parent % MAX(n, (size_t) 1);
         int r = 0;
 
         if (all)
                 f->next_children = now + CHILDREN_INTERVAL;
+        f->next_parent = first + MIN(n, (size_t) PARENTS_AT_A_TIME);
         /* what is found on the way is appended, and looked at in its turn */
         for (size_t i = 0; i < f->n_followed && r >= 0; i++) {
                 Followed *followed = &f->followed[i];
 
-                if (!followed->children || followed->over || (followed->scanned && !all))
+                bool turn = !f->full_scans && i < n && (i + n - first) % n < PARENTS_AT_A_TIME;
+
+                if (!followed->children || followed->over || (followed->scanned && !all && !turn))
                         continue;
                 followed->scanned = true;
                 any = true;

@@ -36,8 +36,22 @@ int follower_init(Follower *f, const RootFds *roots, const TargetConfig *targets
         return follow_start_cgroups(f);
 }
 
+/* Waits for the end of one process; the list of those that are followed moves meanwhile. */
+typedef struct FollowExit {
+        Follower *follower;
+        uint64_t target;
+        sd_event_source *source;
+} FollowExit;
+
+static FollowExit *exit_free(FollowExit *watch) {
+        if (watch)
+                sd_event_source_disable_unref(watch->source);
+        free(watch);
+        return NULL;
+}
+
 static void followed_deinit(Followed *followed) {
-        sd_event_source_disable_unref(followed->exit);
+        followed->exit = exit_free(followed->exit);
         pidref_close(&followed->ref);
         free(followed->cgroup);
 }
@@ -107,6 +121,12 @@ bool follow_knows(Follower *f, pid_t pid, uint64_t start_time) {
         return followed && followed->ref.start_time == start_time;
 }
 
+bool follow_is_certain(Follower *f, pid_t pid) {
+        const Followed *followed = follow_by_pid(f, pid);
+
+        return followed && followed->ref.fd >= 0 && pidref_alive(&followed->ref, f->roots);
+}
+
 static int reserve(Follower *f) {
         struct FollowedPid *by_pid;
         Followed *followed;
@@ -153,6 +173,9 @@ static void put_aside(Follower *f, Followed *followed, FollowEnd how) {
         memmove(&f->by_pid[i], &f->by_pid[i + 1], (f->n_by_pid - i - 1) * sizeof(*f->by_pid));
         f->n_by_pid--;
         followed->over = true;
+        followed->exit = exit_free(followed->exit);
+        closep(&followed->ref.fd);
+        followed->ref.fd = -1;
 }
 
 void follower_forget(Follower *f, uint64_t target) {
@@ -183,30 +206,38 @@ void follower_leave(Follower *f, uint64_t target) {
 }
 
 static int on_pidfd(sd_event_source *s, int fd, uint32_t events, void *userdata) {
-        Follower *f = userdata;
+        const FollowExit *watch = userdata;
+        uint64_t target = watch->target;
+        Follower *f = watch->follower;
+        Followed *followed = follower_find(f, target);
 
+        (void) fd;
         (void) events;
         (void) sd_event_source_set_enabled(s, SD_EVENT_OFF);
-        for (size_t i = 0; i < f->n_followed; i++)
-                if (f->followed[i].ref.fd == fd) {
-                        bool over = f->followed[i].over;
-
-                        put_aside(f, &f->followed[i], FOLLOW_EXITED);
-                        if (!over)
-                                f->events.end(f->events.userdata, f->followed[i].target, FOLLOW_EXITED);
-                        break;
-                }
+        if (!followed || followed->over)
+                return 0;
+        put_aside(f, followed, FOLLOW_EXITED);
+        f->events.end(f->events.userdata, target, FOLLOW_EXITED);
         return 0;
 }
 
 /* Without a watch the end is noticed all the same, by the next look at its memory. */
 static void watch_exit(Follower *f, Followed *followed) {
+        FollowExit *watch;
+
         if (followed->ref.fd < 0 || !f->event)
                 return;
-        if (sd_event_add_io(f->event, &followed->exit, followed->ref.fd, EPOLLIN, on_pidfd, f) < 0)
+        watch = calloc(1, sizeof(*watch));
+        if (!watch)
                 return;
+        *watch = (FollowExit) { .follower = f, .target = followed->target };
+        if (sd_event_add_io(f->event, &watch->source, followed->ref.fd, EPOLLIN, on_pidfd, watch) < 0) {
+                exit_free(watch);
+                return;
+        }
         /* before the next sampling is due, which could take a reused pid for the old process */
-        (void) sd_event_source_set_priority(followed->exit, SD_EVENT_PRIORITY_IMPORTANT);
+        (void) sd_event_source_set_priority(watch->source, SD_EVENT_PRIORITY_IMPORTANT);
+        followed->exit = watch;
 }
 
 /* ---- Offers ---- */
@@ -239,7 +270,7 @@ int follow_offer(Follower *f, const ProcStat *stat, const Followed *as, const ch
         r = reserve(f);
         if (r < 0)
                 return r;
-        r = pidref_open(&ref, f->roots, stat->pid);
+        r = pidref_open(&ref, f->roots, stat->pid, NULL);
         if (r != 0)
                 return r;
         if (ref.start_time != stat->start_time) {
@@ -255,7 +286,7 @@ int follow_offer(Follower *f, const ProcStat *stat, const Followed *as, const ch
 
         r = f->events.add(f->events.userdata, &ref, stat, is_news(f, as), &target);
         if (r != 0) {
-                f->n_no_room += r == FOLLOW_E_NO_ROOM;
+                f->n_no_room += r == FOLLOW_E_NO_ROOM || r == FOLLOW_E_NO_DESCRIPTORS;
                 pidref_close(&ref);
                 return r;
         }
@@ -308,11 +339,21 @@ int follower_add_pid(Follower *f, pid_t pid) {
 /* ---- Scans ---- */
 
 #define USERS_AT_A_TIME 64
+#define USERS_TO_TELL 8 /* where that is only told */
 #define USERS_INTERVAL (30 * NSEC_PER_SEC)
+
+static bool asks_for_users(const Follower *f) {
+        for (size_t i = 0; i < f->n_specs; i++)
+                if (f->specs[i].config->user)
+                        return true;
+        return false;
+}
 
 /* Who changes his user is another's. A few at a time: that is rare. */
 static void check_users(Follower *f) {
-        for (size_t i = 0; i < MIN(f->n_followed, (size_t) USERS_AT_A_TIME); i++) {
+        size_t n = asks_for_users(f) ? USERS_AT_A_TIME : USERS_TO_TELL;
+
+        for (size_t i = 0; i < MIN(f->n_followed, n); i++) {
                 Followed *followed = &f->followed[f->next_user++ % f->n_followed];
                 const FollowSpec *spec = followed->spec < f->n_specs ? &f->specs[followed->spec] : NULL;
                 uid_t uid;

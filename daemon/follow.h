@@ -32,7 +32,7 @@ typedef struct Followed {
         char *cgroup;    /* its path below the hierarchy's root; NULL: not known */
         nsec_t since;    /* CLOCK_MONOTONIC */
         uint64_t pass;   /* of the search in cgroups that last found it */
-        sd_event_source *exit; /* NULL where the kernel has no pidfds */
+        struct FollowExit *exit; /* NULL where the kernel has no pidfds */
 } Followed;
 
 /* Why a process is not to be watched any more. */
@@ -60,9 +60,10 @@ typedef struct FollowYoung {
         unsigned looks;
 } FollowYoung;
 
-/* What add returns when there are as many targets as the monitor has room for. */
+/* What add returns when there are as many targets as the monitor has room for, or open files as there may be. */
 enum {
         FOLLOW_E_NO_ROOM = 16,
+        FOLLOW_E_NO_DESCRIPTORS = 17,
 };
 
 #define UID_NONE ((uid_t) -1)
@@ -108,6 +109,7 @@ typedef struct Follower {
         size_t n_young;
         Others small;        /* what lacks nothing but size */
         nsec_t next_children;
+        size_t next_parent;  /* whose children are looked for, in turns */
         bool full_scans;     /* this kernel has no /proc/PID/task/TID/children */
 
         nsec_t next_users;

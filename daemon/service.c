@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
@@ -246,11 +247,23 @@ static int load_configuration_of(Daemon *d) {
         return r;
 }
 
+/* Hundreds of processes take a thousand descriptors and more; the soft limit is for programs that use select(2). */
+static void raise_descriptors(void) {
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return;
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+                log_debug("the limit on open files stays as it is: %s", error_text(-errno));
+}
+
 int service_run(const Options *options) {
         _cleanup_(tear_down) Daemon d = { .options = options, .roots = ROOT_FDS_NONE };
         _cleanup_free_ char *reason = NULL;
         int r;
 
+        raise_descriptors();
         r = load_configuration_of(&d);
         if (r < 0)
                 return EXIT_CONFIG;

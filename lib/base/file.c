@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
+#include <sys/vfs.h>
 
 #include "base/macro.h"
 
@@ -28,6 +30,7 @@ static int open_directory(const char *prefix, const char *name, int *ret) {
 
 int root_fds_open(RootFds *roots, const char *prefix) {
         _cleanup_close_ int proc = -1, sys = -1, cgroup = -1;
+        struct statfs fs;
         int r;
 
         r = open_directory(prefix, "/proc", &proc);
@@ -47,6 +50,7 @@ int root_fds_open(RootFds *roots, const char *prefix) {
                 .sys = TAKE_FD(sys),
                 .cgroup = TAKE_FD(cgroup),
         };
+        roots->live = fstatfs(roots->proc, &fs) >= 0 && fs.f_type == PROC_SUPER_MAGIC;
         return 0;
 }
 
@@ -73,6 +77,21 @@ ssize_t pread_full(int fd, void *buf, size_t size, uint64_t offset) {
         }
 
         return (ssize_t) done;
+}
+
+ssize_t read_small_at(int dir_fd, const char *path, char *text, size_t size) {
+        _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC);
+        ssize_t n;
+
+        if (fd < 0)
+                return -errno;
+        do
+                n = pread(fd, text, size - 1, 0);
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+                return -errno;
+        text[n] = '\0';
+        return n;
 }
 
 void buffer_deinit(Buffer *buffer) {

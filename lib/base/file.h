@@ -12,6 +12,7 @@ typedef struct RootFds {
         int proc;
         int sys;
         int cgroup;
+        bool live; /* proc is the running kernel's: what it says of processes can be done to them */
 } RootFds;
 
 #define ROOT_FDS_NONE ((RootFds) { .proc = -1, .sys = -1, .cgroup = -1 })
@@ -24,6 +25,10 @@ void root_fds_close(RootFds *roots);
 /* Reads up to size bytes at offset, restarting after signals and short reads. Returns the number
  * of bytes read (less than size only at the end of the file), or -errno. */
 ssize_t pread_full(int fd, void *buf, size_t size, uint64_t offset);
+
+/* The text of a file that the kernel gives out in one piece, as most of the small ones below /proc, with a NUL behind
+ * it. What is beyond size - 1 bytes is cut. Returns the number of bytes, or -errno. */
+ssize_t read_small_at(int dir_fd, const char *path, char *text, size_t size);
 
 /* A growing byte buffer that is reused from read to read. */
 typedef struct Buffer {

@@ -3,13 +3,10 @@
 #include "base/pidref.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/magic.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 
 #include "base/macro.h"
 
@@ -55,7 +52,7 @@ int proc_stat_parse(const char *text, ProcStat *ret) {
         /* Fields of proc(5), counted from 1. */
         enum { PPID = 4, FLAGS = 9, START_TIME = 22, RSS = 24 };
         uint64_t fields[RSS + 1] = {};
-        ProcStat stat = { .owner = (uid_t) -1 };
+        ProcStat stat = {};
         const char *p = text;
         uint64_t pid;
 
@@ -84,28 +81,14 @@ int proc_stat_parse(const char *text, ProcStat *ret) {
 }
 
 int proc_stat_read(const RootFds *roots, pid_t pid, ProcStat *ret) {
-        _cleanup_close_ int fd = -1;
         char path[32], text[STAT_MAX];
-        struct stat st;
         ssize_t n;
-        int r;
 
         (void) snprintf(path, sizeof(path), "%d/stat", (int) pid);
-        fd = openat(roots->proc, path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-                return errno == ENOENT || errno == ESRCH ? PIDREF_E_GONE : -errno;
-
-        n = pread_full(fd, text, sizeof(text) - 1, 0);
-        if (n == -ESRCH || n == 0)
+        n = read_small_at(roots->proc, path, text, sizeof(text));
+        if (n == -ENOENT || n == -ESRCH || n == 0)
                 return PIDREF_E_GONE;
-        if (n < 0)
-                return (int) n;
-
-        text[n] = '\0';
-        r = fstat(fd, &st) < 0 ? -errno : proc_stat_parse(text, ret);
-        if (r == 0)
-                ret->owner = st.st_uid;
-        return r;
+        return n < 0 ? (int) n : proc_stat_parse(text, ret);
 }
 
 /* The kernel shows the effective user as the owner of the directory, of whatever else it makes a secret. */
@@ -124,17 +107,11 @@ static bool state_is_dead(char state) {
         return state == 'Z' || state == 'X' || state == 'x';
 }
 
-/* A pid in a recorded tree means nothing to the running kernel. */
-static bool root_is_live(const RootFds *roots) {
-        struct statfs fs;
-
-        return fstatfs(roots->proc, &fs) >= 0 && fs.f_type == PROC_SUPER_MAGIC;
-}
-
 static int open_pidfd(const RootFds *roots, pid_t pid, int *ret) {
         long fd;
 
-        if (!root_is_live(roots)) {
+        /* a pid in a recorded tree means nothing to the running kernel */
+        if (!roots->live) {
                 *ret = -1;
                 return 0;
         }
@@ -153,10 +130,10 @@ static int open_pidfd(const RootFds *roots, pid_t pid, int *ret) {
 static bool pidfd_has_exited(int fd) {
         struct pollfd p = { .fd = fd, .events = POLLIN };
 
-        return fd >= 0 && poll(&p, 1, 0) > 0;
+        return poll(&p, 1, 0) > 0;
 }
 
-int pidref_open(PidRef *ref, const RootFds *roots, pid_t pid) {
+int pidref_open(PidRef *ref, const RootFds *roots, pid_t pid, ProcStat *ret_stat) {
         _cleanup_close_ int fd = -1;
         ProcStat stat;
         int r;
@@ -170,10 +147,12 @@ int pidref_open(PidRef *ref, const RootFds *roots, pid_t pid) {
                 return r;
 
         /* Alive after the file was read: so the file spoke of this very process. */
-        if (state_is_dead(stat.state) || pidfd_has_exited(fd))
+        if (state_is_dead(stat.state) || (fd >= 0 && pidfd_has_exited(fd)))
                 return PIDREF_E_GONE;
 
         *ref = (PidRef) { .pid = pid, .fd = TAKE_FD(fd), .start_time = stat.start_time };
+        if (ret_stat)
+                *ret_stat = stat;
         return 0;
 }
 
@@ -185,6 +164,9 @@ void pidref_close(PidRef *ref) {
 bool pidref_alive(const PidRef *ref, const RootFds *roots) {
         ProcStat stat;
 
-        return !pidfd_has_exited(ref->fd) && proc_stat_read(roots, ref->pid, &stat) == 0 &&
-               !state_is_dead(stat.state) && stat.start_time == ref->start_time;
+        /* the pid is nobody else's before its pidfd has told the end */
+        if (ref->fd >= 0)
+                return !pidfd_has_exited(ref->fd);
+        return proc_stat_read(roots, ref->pid, &stat) == 0 && !state_is_dead(stat.state) &&
+               stat.start_time == ref->start_time;
 }

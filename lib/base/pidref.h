@@ -20,11 +20,9 @@ typedef struct PidRef {
 
 #define PIDREF_NONE ((PidRef) { .fd = -1 })
 
-/* Takes a reference. Returns 0, PIDREF_E_GONE or -errno. */
-int pidref_open(PidRef *ref, const RootFds *roots, pid_t pid);
 void pidref_close(PidRef *ref);
 
-/* Whether the process still lives (a zombie does not). Reads /proc/PID/stat once. */
+/* Whether the process still lives (a zombie does not): one system call where there is a pidfd. */
 bool pidref_alive(const PidRef *ref, const RootFds *roots);
 
 /* What /proc/PID/stat tells. comm is cut as the kernel cuts it (15 bytes). */
@@ -36,11 +34,13 @@ typedef struct ProcStat {
         uint64_t start_time; /* clock ticks since boot */
         uint64_t rss_pages;
         uint32_t flags;      /* PF_*: 0x00200000 is a kernel thread */
-        uid_t owner;         /* who may see it by the kernel's own rules: its effective user, or root where it has
-                              * changed its users, or hides; (uid_t) -1 from proc_stat_parse() */
 } ProcStat;
 
 #define PROC_STAT_KTHREAD UINT32_C(0x00200000)
+
+/* Takes a reference; *ret_stat, unless it is NULL, is what was read of that very process. Returns 0, PIDREF_E_GONE or
+ * -errno. */
+int pidref_open(PidRef *ref, const RootFds *roots, pid_t pid, ProcStat *ret_stat);
 
 /* The effective user. 0, PIDREF_E_GONE or -errno. */
 int proc_uid_read(const RootFds *roots, pid_t pid, uid_t *ret);

@@ -50,17 +50,11 @@ bool cgroup_is_unified(const RootFds *roots) {
 }
 
 bool cgroup_is_populated(int dir_fd) {
-        _cleanup_close_ int fd = openat(dir_fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
         char text[128];
-        ssize_t n;
+        ssize_t n = read_small_at(dir_fd, "cgroup.events", text, sizeof(text));
 
-        if (fd < 0)
-                return errno == ENOENT;
-        n = pread_full(fd, text, sizeof(text) - 1, 0);
-        if (n < 0)
-                return false; /* deleted */
-        text[n] = '\0';
-        return strstr(text, "populated 1");
+        /* any other error: deleted */
+        return n < 0 ? n == -ENOENT : strstr(text, "populated 1") != NULL;
 }
 
 /* ---- Processes ---- */

@@ -45,20 +45,21 @@ int process_open_file(const Process *process, const char *name, int flags, int *
 
 static int take_identity(const RootFds *roots, pid_t pid, PidRef *ret) {
         ProcStat stat;
+        PidRef ref;
         int r;
 
-        r = proc_stat_read(roots, pid, &stat);
+        r = pidref_open(&ref, roots, pid, &stat);
         if (r == PIDREF_E_GONE)
                 return OPS_E_GONE;
         if (r < 0)
                 return outcome(r);
-        if (stat.flags & PROC_STAT_KTHREAD)
+        if (stat.flags & PROC_STAT_KTHREAD) {
+                pidref_close(&ref);
                 return -EINVAL;
+        }
 
-        r = pidref_open(ret, roots, pid);
-        if (r == PIDREF_E_GONE)
-                return OPS_E_GONE;
-        return r < 0 ? outcome(r) : 0;
+        *ret = ref;
+        return 0;
 }
 
 int process_open(Process *process, const RootFds *roots, pid_t pid) {
@@ -217,21 +218,11 @@ int statm_parse(const char *text, SpaceSize *ret) {
 }
 
 SpaceSize process_size(const Process *process) {
-        _cleanup_close_ int fd = -1;
         char path[32], text[256];
         SpaceSize size = {};
-        ssize_t n;
 
         (void) snprintf(path, sizeof(path), "%d/statm", (int) process->ref.pid);
-        fd = openat(process->roots->proc, path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-                return size;
-
-        n = pread_full(fd, text, sizeof(text) - 1, 0);
-        if (n <= 0)
-                return size;
-
-        text[n] = '\0';
-        (void) statm_parse(text, &size);
+        if (read_small_at(process->roots->proc, path, text, sizeof(text)) > 0)
+                (void) statm_parse(text, &size);
         return size;
 }

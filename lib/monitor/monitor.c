@@ -148,8 +148,7 @@ int monitor_end_target(Monitor *m, uint64_t id, TargetState state) {
         if (i == m->n_targets)
                 return -ENOENT;
 
-        m->targets[i]->state = state;
-        m->targets[i]->n_samples = 0;
+        target_end(m->targets[i], state);
         return 0;
 }
 

@@ -32,7 +32,8 @@ int monitor_add_target(Monitor *monitor, pid_t pid, const char *command, Space *
 /* 0, or -ENOENT. What it taught is gone with it. */
 int monitor_remove_target(Monitor *monitor, uint64_t id);
 
-/* It is over with it, `state` says why: what the open window learned is published with that window. -ENOENT. */
+/* It is over with it, `state` says why: its space is detached, what the open window learned is published with that
+ * window. -ENOENT. */
 int monitor_end_target(Monitor *monitor, uint64_t id, TargetState state);
 
 size_t monitor_n_targets(const Monitor *monitor);

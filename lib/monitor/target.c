@@ -25,12 +25,30 @@ int target_new(uint64_t id, pid_t pid, const char *command, Source *source, Spac
         return 0;
 }
 
+static void let_go(Target *target) {
+        if (target->space)
+                target->source->ops->detach(target->source, target->space);
+        target->space = NULL;
+}
+
+void target_end(Target *target, TargetState state) {
+        target->state = state;
+        target->n_samples = 0;
+        let_go(target);
+}
+
+bool target_has_samples(const Target *target) {
+        for (size_t i = 0; i < target->list.n; i++)
+                if (target->list.regions[i].samples > 0)
+                        return true;
+        return false;
+}
+
 Target *target_free(Target *target) {
         if (!target)
                 return NULL;
 
-        if (target->space)
-                target->source->ops->detach(target->source, target->space);
+        let_go(target);
         address_map_unref(target->map);
         region_list_deinit(&target->list);
         free(target->samples);

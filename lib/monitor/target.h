@@ -36,6 +36,12 @@ typedef struct Target {
 int target_new(uint64_t id, pid_t pid, const char *command, Source *source, Space *space, Target **ret);
 Target *target_free(Target *target);
 
+/* It is over with it: lets go of the space. What was learned stays. */
+void target_end(Target *target, TargetState state);
+
+/* Whether the open window has taught anything of it. */
+bool target_has_samples(const Target *target);
+
 /* Reads the map again and fits the regions to at most max_ranges ranges of it; gaps that are small
  * against a region of 1 / min_regions of the whole are not kept apart. Returns 0, an OPS_E_…
  * outcome (already noted in the target's state) or -errno. */

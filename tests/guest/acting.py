@@ -248,10 +248,11 @@ class Refused(Exception):
 class Daemon:
   """A udamond; without a CPU limit, for a sample takes long here."""
 
-  def __init__(self):
-    self.process = subprocess.Popen([daemon, '--config', 'none', '--socket', SOCKET, '--log-level', 'error',
-                                     '--cpu-limit', 'none'])
-    wait_until(lambda: os.path.exists(SOCKET), 10, 'a socket')
+  def __init__(self, limit='none', socket=SOCKET):
+    self.socket = socket
+    self.process = subprocess.Popen([daemon, '--config', 'none', '--socket', socket, '--log-level', 'error',
+                                     '--cpu-limit', limit])
+    wait_until(lambda: os.path.exists(socket), 10, 'a socket')
 
   def __enter__(self):
     return self
@@ -262,7 +263,7 @@ class Daemon:
     same(self.process.wait(), 0, 'exit status of the daemon')
 
   def call(self, *words, parse=True, socket=True):
-    options = [*(['--socket', SOCKET] if socket else []), *(['--json'] if parse else [])]
+    options = [*(['--socket', self.socket] if socket else []), *(['--json'] if parse else [])]
     done = subprocess.run([ctl, *words, *options], check=False, capture_output=True, text=True)
     if done.returncode:
       raise Refused(f'{words}: {done.stderr.strip()}')

@@ -3,12 +3,15 @@
 BUILD_DIR [CHECK...] prints a line of result for each check."""
 import os
 import subprocess
+import sys
 import time
 
 import acting
 from acting import MIB, Puppet, same, wait_until, want, write
 
 ROOT = '/sys/fs/cgroup'
+LIMIT = 10  # percent: an emulated CPU takes some ten times as long as a real one
+SLOW = '1s,10s,20s'  # which is a fair pace for hundreds of targets on it
 
 
 def make(path):
@@ -195,42 +198,113 @@ def notice(server):
   remove('/quiet')
 
 
-def descriptors(server):
-  return len(os.listdir(f'/proc/{server.process.pid}/fd'))
+HERD = os.path.join(acting.build, 'tests/system/herd')
+STAY, RATE, SECONDS = 300, 50, 20
 
 
-def churn(server):
-  """two monitors, 60 targets each, and others that come and go all the time: none is lost or mixed up"""
-  make('/many')
-  before = descriptors(server)
-  stay = [subprocess.Popen(['sleep', '1000'], preexec_fn=lambda: move(os.getpid(), '/many')) for _ in range(60)]
-  pids = sorted(p.pid for p in stay)
-  slow = '500ms,2s,10s'  # hundreds of targets cost some thousand checks a second even so
-  with Targets(server, '--cgroup', '/many', intervals=slow) as t, Targets(server, '--command', 'sleep', intervals=slow) as u:
-    t.until_pids(*pids, seconds=60)
-    u.until_pids(*pids, seconds=60)
-    ids = {x['pid']: x['id'] for x in t.runtime()['targets']}
-    end, n = time.monotonic() + 10, 0
-    while time.monotonic() < end:
-      short = [subprocess.Popen(['sleep', '0.3'], preexec_fn=lambda: move(os.getpid(), '/many')) for _ in range(10)]
-      n += len(short)
-      for p in short:
-        p.wait()
-    t.until_pids(*pids, seconds=60)
-    u.until_pids(*pids, seconds=60)
-    after = {x['pid']: x['id'] for x in t.runtime()['targets'] if x['state'] == 'running'}
-    same(after, ids, f'the targets that stayed while {n} others came and went')
-    wait_until(lambda: t.runtime()['regions'] <= 1000, 15, 'no more regions than there may be')
-    for p in stay:
-      p.kill()
-    for p in stay:
-      p.wait()
-    t.until_waiting('no such process', 60)
-    u.until_waiting('no process of that name', 60)
-    # of the monitors themselves a few remain
-    wait_until(lambda: descriptors(server) <= before + 30, 60, lambda: f'descriptors to be closed: {descriptors(server)}, {before} before')
-  wait_until(lambda: descriptors(server) <= before, 60, lambda: f'all descriptors to be closed: {descriptors(server)}, {before} before')
-  remove('/many')
+class Herd:
+  """Many small processes of one name in one cgroup, and others of that name that come and go on demand."""
+
+  def __init__(self, name, cgroup_path, count):
+    make(cgroup_path)
+    self.cgroup = cgroup_path
+    self.process = subprocess.Popen([HERD, name, str(count)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                    preexec_fn=lambda: move(os.getpid(), cgroup_path))
+    # the parent is one of them
+    self.pids = sorted([self.process.pid, *map(int, self.process.stdout.readline().split())])
+
+  def churn(self):
+    self.process.stdin.write(f'churn {RATE} {SECONDS} 3000\n')
+    self.process.stdin.flush()
+
+  def churned(self):
+    """How many came, once they have all gone."""
+    return int(self.process.stdout.readline())
+
+  def end(self):
+    self.process.stdin.close()
+    self.process.wait()
+    self.process.stdout.close()
+
+
+def is_in(pid, path):
+  """False also where it has ended."""
+  try:
+    return acting.read(f'/proc/{pid}/cgroup').strip().endswith(':' + path)
+  except OSError:
+    return False
+
+
+def held(pid):
+  """Descriptors, and resident memory in KiB."""
+  return len(os.listdir(f'/proc/{pid}/fd')), int(acting.read(f'/proc/{pid}/status').split('VmRSS:')[1].split()[0])
+
+
+def ids(told):
+  return {t['pid']: t['id'] for t in told['targets'] if t['state'] == 'running'}
+
+
+def check_during_churn(monitors, herds, known):
+  """One look at each monitor: those that stay are there under their numbers, and nobody is the other's."""
+  most = 0
+  for monitor, herd, other in ((*monitors[:1], *herds), (*monitors[1:], *reversed(herds))):
+    now = ids(monitor.told())
+    lost = [pid for pid in herd.pids if now.get(pid) != known[monitor.name][pid]]
+    same(lost, [], f'targets of {monitor.name} that were lost or found anew')
+    same([pid for pid in now if is_in(pid, other.cgroup)], [], f'targets of {monitor.name} that are of the other')
+    most = max(most, len(now))
+  return most
+
+
+def run_churn(server, monitors, herds, known):
+  """100 processes a second; returns how many were targets at a time, and the daemon's share of the CPU."""
+  spent, begin, most, shares = server.call('status')['runtime']['cpu_ns'], time.monotonic(), 0, []
+  for herd in herds:
+    herd.churn()
+  while time.monotonic() < begin + SECONDS:
+    most = max(most, check_during_churn(monitors, herds, known))
+    shares.append(server.call('status')['runtime']['cpu_share'])
+    time.sleep(1)
+  spent, seconds = server.call('status')['runtime']['cpu_ns'] - spent, time.monotonic() - begin
+  same([herd.churned() for herd in herds], [RATE * SECONDS] * 2, 'processes that came and went')
+  for monitor, herd in zip(monitors, herds):
+    monitor.until_pids(*herd.pids, seconds=120)
+    same(ids(monitor.told()), known[monitor.name], f'targets of {monitor.name} after the churn')
+  return most, spent / seconds / 1e9, min(shares[3:])  # before, it was still at what came before
+
+
+def churn(_):
+  """two monitors of 301 targets each and 100 processes a second that come and go: none is lost or mixed up, none leaks"""
+  with acting.Daemon(limit=f'{LIMIT}%', socket='/tmp/churn.socket') as server:
+    before = held(server.process.pid)
+    herds = [Herd('udt-a', '/many-a', STAY), Herd('udt-b', '/many-b', STAY)]
+    options = ('--regions', '10,1500')
+    with Targets(server, '--cgroup', '/many-a', *options, intervals=SLOW) as a, \
+         Targets(server, '--command', 'udt-b*', *options, intervals=SLOW) as b:
+      for monitor, herd in zip((a, b), herds):
+        monitor.until_pids(*herd.pids, seconds=60)
+      known = {m.name: ids(m.told()) for m in (a, b)}
+      settled, weights = held(server.process.pid)[0], []
+      for _ in range(2):
+        most, share, least = run_churn(server, (a, b), herds, known)
+        wait_until(lambda: held(server.process.pid)[0] <= settled, 60,
+                   lambda: f'{settled} descriptors as before the churn, but {held(server.process.pid)}')
+        weights.append(held(server.process.pid))
+        print(f'churn: up to {most} targets of one monitor, {share:.1%} of the CPU, the limit is {LIMIT}%, the least that '
+              f'the daemon measured {least:.1%}, descriptors and KiB {weights[-1]}', file=sys.stderr, flush=True)
+      want(weights[1][1] <= weights[0][1] + 512, f'memory that grows with the churn: {weights}')
+      for m in (a, b):
+        entry = m.told()['entries'][0]
+        same((entry['targets'], entry['found'] - entry['ended'] - entry['left']), (STAY + 1, STAY + 1), f'counts of {m.name}: {entry}')
+        want(entry['found'] > STAY + 1, 'others that were found')
+        same(m.told()['refused'], 0, 'processes without room')
+      for herd in herds:
+        herd.end()
+      a.until_waiting('no such process', 60)
+      b.until_waiting('no process of that name', 60)
+    wait_until(lambda: held(server.process.pid)[0] <= before[0], 60, lambda: f'descriptors to be closed: {held(server.process.pid)}, {before} before')
+  for herd in herds:
+    remove(herd.cgroup)
 
 
 acting.main([cgroup, unit, user, size, overlap, notice, churn])

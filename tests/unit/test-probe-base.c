@@ -134,13 +134,17 @@ START_TEST(own_process) {
         PidRef ref;
         ProcStat stat;
 
-        ck_assert_int_eq(pidref_open(&ref, &roots, getpid()), 0);
+        ck_assert_int_eq(pidref_open(&ref, &roots, getpid(), &stat), 0);
         ck_assert(pidref_alive(&ref, &roots));
-        ck_assert_int_eq(proc_stat_read(&roots, getpid(), &stat), 0);
         ck_assert_int_eq(stat.ppid, getppid());
         ck_assert_uint_eq(stat.start_time, ref.start_time);
+        ck_assert_int_eq(proc_stat_read(&roots, getpid(), &stat), 0);
+        ck_assert_uint_eq(stat.start_time, ref.start_time);
 
-        /* Another process with the same pid. */
+        /* Without a pidfd: another process with the same pid. */
+        closep(&ref.fd);
+        ref.fd = -1;
+        ck_assert(pidref_alive(&ref, &roots));
         ref.start_time++;
         ck_assert(!pidref_alive(&ref, &roots));
         pidref_close(&ref);
@@ -156,14 +160,14 @@ START_TEST(ended_processes) {
         if (pid == 0)
                 for (;;)
                         (void) pause();
-        ck_assert_int_eq(pidref_open(&ref, &roots, pid), 0);
+        ck_assert_int_eq(pidref_open(&ref, &roots, pid, NULL), 0);
         ck_assert_int_eq(kill(pid, SIGKILL), 0);
         ck_assert_int_eq(waitid(P_PID, (id_t) pid, &(siginfo_t) {}, WEXITED | WNOWAIT), 0);
         ck_assert(!pidref_alive(&ref, &roots));
-        ck_assert_int_eq(pidref_open(&other, &roots, pid), PIDREF_E_GONE);
+        ck_assert_int_eq(pidref_open(&other, &roots, pid, NULL), PIDREF_E_GONE);
         ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
         ck_assert(!pidref_alive(&ref, &roots));
-        ck_assert_int_eq(pidref_open(&other, &roots, pid), PIDREF_E_GONE);
+        ck_assert_int_eq(pidref_open(&other, &roots, pid, NULL), PIDREF_E_GONE);
         ck_assert_int_eq(proc_stat_read(&roots, pid, &stat), PIDREF_E_GONE);
         ck_assert_int_eq(other.fd, -1);
         pidref_close(&ref);
