@@ -37,6 +37,9 @@
 #define PATIENCE_TICKS 5
 #define PENDING_TICKS 4 /* no more is under search at a time than so many ticks can decide */
 
+#define LONE_MOST 2.0     /* lone accesses that a window may have, and … */
+#define LONE_MORE 3.0     /* … times the usual number */
+#define LONE_KEPT 2048.0  /* the samples that lone accesses are counted over at least */
 #define RECENT_KEPT 400.0 /* the samples that the quarters remember at least, however many windows they take */
 #define WINDOW_SAMPLES 16 /* with fewer, a window is judged with those before it */
 #define PART_SAMPLES_MIN 12.0
@@ -430,8 +433,16 @@ static void age_region(const AdaptContext *context, Region *region) {
         }
         if (region->samples == 0)
                 return;
-        if (region_is_idle(region) && hits > 0 && context->granularity != GRANULARITY_MAPPING)
-                hits = 0; /* lone accesses, not followed or in vain */
+        if (region_is_idle(region) && context->granularity != GRANULARITY_MAPPING) {
+                double kept = MAX(LONE_KEPT / MAX(region->lone_samples, LONE_KEPT), SEARCH_DECAY);
+
+                double usual = region->lone_hits / MAX(region->lone_samples, 1.0) * n;
+
+                /* many at once are a beginning, and no lone ones */
+                region->lone_hits = region->lone_hits * kept + MIN(hits, LONE_MOST + LONE_MORE * usual);
+                region->lone_samples = region->lone_samples * kept + n;
+                hits = 0; /* accesses that were not followed, or in vain */
+        }
         if (hits > 0)
                 region->last_hit = context->now;
         if (region->weight < 1) {

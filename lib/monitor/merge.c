@@ -19,6 +19,16 @@ double merge_distance(double rate1, double n1, double rate2, double n2) {
         return 2 * fabs(angle(rate1, n1) - angle(rate2, n2)) / sqrt(1 / n1 + 1 / n2);
 }
 
+double merge_tail(double hits, double n, double rate) {
+        double below = 0, term = pow(1 - rate, n);
+
+        for (double k = 0; k < hits; k++) {
+                below += term;
+                term *= (n - k) / (k + 1) * rate / (1 - rate);
+        }
+        return MAX(1 - below, 0.0);
+}
+
 void merge_restart_history(Region *region, double rate, double n, nsec_t since) {
         if (since > region->since || region->rate != rate)
                 region->before = region->rate;
@@ -26,6 +36,7 @@ void merge_restart_history(Region *region, double rate, double n, nsec_t since) 
         region->weight = n;
         region->since = since;
         region->strange = 0;
+        region->lone_samples = region->lone_hits = 0;
 }
 
 static bool ages_are_near(const Region *a, const Region *b, const AdaptContext *context) {
@@ -35,12 +46,19 @@ static bool ages_are_near(const Region *a, const Region *b, const AdaptContext *
         return MAX(x, y) <= 2 * MIN(x, y) + 3 * context->attrs->aggregate;
 }
 
+/* Idle regions in which lone accesses are not equally frequent are not the same. */
+#define LONE_Z 4
+
 static bool alike(const Region *a, const Region *b, double flat, const AdaptContext *context) {
         double error;
 
         if (a->weight < 1 || b->weight < 1)
                 return a->weight < 1 && b->weight < 1;
         if ((a->rate == 0) != (b->rate == 0))
+                return false;
+        if (a->rate == 0 && a->lone_samples >= 1 && b->lone_samples >= 1 &&
+            merge_distance(a->lone_hits / a->lone_samples, a->lone_samples, b->lone_hits / b->lone_samples,
+                           b->lone_samples) > LONE_Z)
                 return false;
         if (!ages_are_near(a, b, context))
                 return false;

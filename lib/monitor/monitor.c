@@ -325,6 +325,13 @@ static void fill_target(const Monitor *m, Snapshot *snapshot, size_t i, size_t f
         memcpy(to->command, from->command, sizeof(to->command));
 }
 
+/* So many samples say what its rate is. */
+static double known_from(const Region *region) {
+        if (!region_is_idle(region))
+                return region->weight;
+        return region_known_rate(region) > 0 ? region->lone_samples : MIN(region->weight, region->clear);
+}
+
 static void fill_regions(Snapshot *snapshot, size_t first, const RegionList *list, nsec_t now) {
         for (size_t i = 0; i < list->n; i++) {
                 const Region *region = &list->regions[i];
@@ -335,9 +342,9 @@ static void fill_regions(Snapshot *snapshot, size_t first, const RegionList *lis
                         .samples = region->samples,
                         .hits = region->hits,
                         .untrackable = region->untrackable,
-                        .rate = region->rate,
+                        .rate = region_known_rate(region),
                         .weight = region->weight,
-                        .sure = region_is_idle(region) ? MIN(region->weight, region->clear) : region->weight,
+                        .sure = known_from(region),
                         .before = region->before,
                         .age = now - MIN(region->since, now),
                         .newest = now - MIN(region->born, now),

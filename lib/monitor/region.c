@@ -97,8 +97,12 @@ int region_list_split(RegionList *list, size_t i, uint64_t addr) {
         *right = *left;
         left->end = addr;
         left->clear *= share;
+        left->lone_samples *= share;
+        left->lone_hits *= share;
         right->start = addr;
         right->clear *= 1 - share;
+        right->lone_samples *= 1 - share;
+        right->lone_hits *= 1 - share;
         return 0;
 }
 
@@ -138,6 +142,8 @@ void region_absorb(Region *left, const Region *right) {
         left->rate = left->rate * share + right->rate * (1 - share);
         left->before = left->before * share + right->before * (1 - share);
         left->weight += right->weight;
+        left->lone_samples += right->lone_samples;
+        left->lone_hits += right->lone_hits;
         /* as if all had been looked at as little as the less known of the two */
         left->clear = MIN(left->clear / share, right->clear / (1 - share));
         left->since = weighted_time(left->since, right->since, share);

@@ -58,6 +58,8 @@ typedef struct Region {
         uint32_t need;       /* under search: so many probes decide; 0: it is not */
         uint32_t probes;     /* so far; where nothing is searched: misses in a row */
         uint32_t probe_hits;
+        double lone_samples; /* of memory taken to be idle, by moving windows: samples, and … */
+        double lone_hits;    /* … accesses among them that led to nothing */
         float part_samples[REGION_PARTS]; /* moving sums by quarter of the region: do its parts differ? */
         float part_hits[REGION_PARTS];
 } Region;
@@ -80,6 +82,18 @@ static inline bool region_is_bare(const Region *region) {
 
 static inline bool region_is_idle(const Region *region) {
         return region->rate == 0;
+}
+
+/* What is taken to be idle may be accessed thinly, all over. From so many accesses on that led to nothing, and such a
+ * rate, that is told; below it each page is accessed no more than once in 250 intervals. */
+#define REGION_LONE_HITS 8
+#define REGION_LONE_RATE 0.004
+
+static inline double region_known_rate(const Region *region) {
+        if (region->rate > 0 || region->lone_hits < REGION_LONE_HITS ||
+            region->lone_hits < REGION_LONE_RATE * region->lone_samples)
+                return region->rate;
+        return region->lone_hits / region->lone_samples;
 }
 
 static inline bool region_touches(const Region *left, const Region *right) {

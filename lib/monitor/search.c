@@ -31,6 +31,8 @@
 #define EDGE_PART 64 /* a gap is closed at this part of what it bounds */
 #define SLICE 8      /* the part of a gap, around its middle, that is asked to halve it */
 
+#define LONE_RATE_MAX 0.02
+#define LONE_CHANCE 1e-3
 #define Z_SPOT 2.5 /* a spot beyond this is not like the memory around it */
 
 double search_miss_log(const Region *region, double lowered) {
@@ -300,6 +302,18 @@ int search_open_gaps(const AdaptContext *context, RegionList *list, size_t i, ui
         return open_gap(context, list, i, false, size);
 }
 
+/* What was found explains accesses to the idle memory beside it. */
+static void forget_lone(RegionList *list, size_t i) {
+        for (int right = 0; right <= 1; right++) {
+                Region *side = beside(list, i, right);
+
+                if (!side || !region_is_idle(side))
+                        continue;
+                side->lone_samples = side->lone_hits = 0;
+                side->hits = 0;
+        }
+}
+
 /* The far half of gap i was accessed: the boundary moves there, and the gap on. */
 static int step_outward(const AdaptContext *context, RegionList *list, size_t i) {
         Region gap = list->regions[i];
@@ -308,6 +322,7 @@ static int step_outward(const AdaptContext *context, RegionList *list, size_t i)
 
         move_boundary(list, gap.hot_left ? i : i + 1, gap.edge);
         list->regions[i].need = 0;
+        forget_lone(list, i);
         if (far && far->need == 0 && region_is_idle(far)) {
                 /* what is left of the gap is idle like what is beyond it */
                 move_boundary(list, gap.hot_left ? i + 1 : i, gap.edge);
@@ -377,8 +392,8 @@ static void fill_slivers(RegionList *list) {
 }
 
 /* What a spot says about the idle memory around it. Was that accessed densely, and the spot no more than the rest, it
- * is accessed as a whole; else the spot explains the hits. */
-static void judge_neighbours(const AdaptContext *context, RegionList *list, size_t i) {
+ * is accessed as a whole; else the spot explains the hits, unless its own are lone ones. */
+static void judge_neighbours(const AdaptContext *context, RegionList *list, size_t i, bool lone) {
         const Region *spot = &list->regions[i];
         double hits, n, more_hits = 0, more = 0;
         bool whole;
@@ -408,7 +423,7 @@ static void judge_neighbours(const AdaptContext *context, RegionList *list, size
                         continue;
                 if (whole)
                         merge_restart_history(side, hits / n, n / 2, search_met(context, side));
-                else
+                else if (!lone)
                         search_set_recent(side, 0, n / 2);
         }
 }
@@ -442,17 +457,39 @@ static int conclude_whole(const AdaptContext *context, RegionList *list, size_t 
         return 0;
 }
 
+/* What was found in a spot is what lone accesses, known to be beside it, make likely. */
+static bool is_lone(const RegionList *list, size_t i) {
+        const Region *spot = &list->regions[i];
+        double rate = 0;
+
+        for (int right = 0; right <= 1; right++) {
+                const Region *side = beside(list, i, right);
+
+                if (side && region_is_idle(side))
+                        rate = MAX(rate, region_known_rate(side));
+        }
+        return spot->probe_hits > 0 && rate > 0 && rate < LONE_RATE_MAX &&
+               merge_tail(spot->probe_hits, spot->probes, rate) > LONE_CHANCE;
+}
+
 static int conclude_cell(const AdaptContext *context, RegionList *list, size_t i) {
         Region *region = &list->regions[i];
         bool was_idle = region_is_idle(region), was_spot = region->search == SEARCH_SPOT;
         SearchState *d = context->state;
 
+        if (was_spot && was_idle && is_lone(list, i)) {
+                /* nothing stands out there; how often that happens is counted */
+                search_ask(region, SEARCH_CELL, 0);
+                judge_neighbours(context, list, i, true);
+                return 0;
+        }
         decide(context, region);
         if (was_spot)
-                judge_neighbours(context, list, i);
+                judge_neighbours(context, list, i, false);
         if (!was_idle || region_is_idle(region))
                 return 0;
         d->quiet = 0;
+        forget_lone(list, i);
         return search_open_gaps(context, list, i, GALLOP * region_size(region));
 }
 

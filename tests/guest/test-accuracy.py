@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Is the working set right? Workloads of the known zigzag and stairs, at intervals that fit their phases.
+"""Is the working set right, and as sure as it says? Workloads of the known zigzag and stairs, at intervals that fit their
+phases, and of memory that is warm.
 
 record DIR BUILD: within the guest, runs each workload reading, writing and doing both, and leaves recordings and truth
 logs in DIR. score DIR --thp MODE --limit SHARE: on any machine, one line of result for each.
 """
 import argparse
+import math
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 
@@ -21,12 +24,19 @@ INTERVALS = '25ms,500ms,10s'
 INIT_MS, PHASE_MS, PHASES = 1000, 2500, 5
 SHAPES = {'zigzag': (2, 100_000_000), 'stairs': (10, 10_000_000)}
 MODES = ('ro', 'wo', 'rw')
-RUNS = [(shape, mode) for shape in SHAPES for mode in MODES]
+RUNS = [*((shape, mode) for shape in SHAPES for mode in MODES), ('warm', 'wo')]
+WARM = 'warm, 64MiB\n\ninit\n1s\nwarm, 0, 4096, 1\n\nwarm\n12s\nwarm, 1, 4096, 1, wo, rate=4\n'  # 10 % in 25 ms
+Z_95 = 1.96
+SLIGHT = 0.02  # averages have a few samples in them from before a change
+SLACK, SURE = 0.05, 51  # idle for certain, as a scheme's confidence of 95 % has it: so many samples without an access
+COVERED = 0.9  # of the bytes whose rate lies within its interval of 95 %
 EXPECTED = 16  # of some 25 windows after the first phase, so many at least must be there
 
 
 def configuration(shape):
-  """The regions of zigzag_30secs or stairs_30secs, with fewer phases."""
+  """The regions of zigzag_30secs or stairs_30secs, with fewer phases; or warm memory."""
+  if shape == 'warm':
+    return WARM
   count, size = SHAPES[shape]
   lines = [f'r{i}, {size}' for i in range(count)]
   lines += ['', 'init', str(INIT_MS), *(f'r{i}, 0, 4096, 1' for i in range(count))]
@@ -59,6 +69,47 @@ def record(directory, build):
     os.unlink('/tmp/truth')
 
 
+def interval(rate, samples):
+  """Wilson's, as udamonctl regions --json gives it."""
+  if samples <= 0:
+    return 0, 1
+  square = Z_95 * Z_95
+  middle = (rate + square / (2 * samples)) / (1 + square / samples)
+  half = Z_95 / (1 + square / samples) * math.sqrt(rate * (1 - rate) / samples + square / (4 * samples * samples))
+  return middle - half, middle + half
+
+
+def calibrate(path, truth, thp):
+  """Of the bytes of all steady windows, within the workload's regions: the share whose true rate lies within its interval,
+  and of those that are truly accessed the share that is called idle, for certain."""
+  db = sqlite3.connect(f'file:{path}.db?mode=ro', uri=True)
+  regions = {}
+  for number, *region in db.execute('SELECT snapshot, start_address, end_address, rate, rate_samples FROM region ORDER BY 1, 2'):
+    regions.setdefault(number, []).append(tuple(region))
+  total = covered = accessed = wrong = 0
+  numbers = [n for (n,) in db.execute('SELECT id FROM snapshot ORDER BY id')]
+  for number, snapshot in zip(numbers, score.read_recording(path + '.db', truth.real_offset), strict=True):
+    if score.kind_of(snapshot, truth) != 'steady':
+      continue
+    rates = truth_log.rate_map(truth, snapshot.start, min(snapshot.end, truth.end), snapshot.sample, thp)
+    for start, end, rate, samples in score.clip(regions.get(number, []), truth.mappings):
+      true = sum((b - a) * p for a, b, p in score.clip(rates, [(start, end)])) / (end - start)
+      low, high = interval(rate, samples)
+      total += end - start
+      covered += end - start if low - SLIGHT <= true <= high + SLIGHT else 0
+      if true > SLACK:
+        accessed += end - start
+        wrong += end - start if rate == 0 and samples >= SURE else 0
+  return covered / total, wrong / accessed if accessed else 0
+
+
+def judge_certainty(path, thp):
+  truth = truth_log.load(path + '.truth')
+  covered, wrong = calibrate(path, truth, thp)
+  return (covered >= COVERED and wrong <= 0.05,
+          f'intervals of 95 % hold for {covered:.1%} of the bytes (at least {COVERED:.0%}), {wrong:.2%} of what is accessed is called surely idle')
+
+
 def judge(path, thp, limit):
   """(whether it holds, what was seen)"""
   try:
@@ -87,6 +138,9 @@ def main():
   for shape, mode in RUNS:
     good, seen = judge(os.path.join(args.directory, f'{shape}.{mode}'), args.thp, args.limit)
     print(f'{"ok  " if good else "FAIL"} working set of {shape}, {mode}, THP {args.thp}: {seen}')
+  for shape, mode in RUNS:
+    good, seen = judge_certainty(os.path.join(args.directory, f'{shape}.{mode}'), args.thp)
+    print(f'{"ok  " if good else "FAIL"} certainty of {shape}, {mode}, THP {args.thp}: {seen}')
 
 
 main()

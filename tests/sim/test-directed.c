@@ -250,6 +250,35 @@ START_TEST(warm_memory_is_left_in_peace) {
 }
 END_TEST
 
+static const struct {
+        unsigned per_mille;
+        double least;
+} thin[] = { { 10, 0.75 }, { 15, 0.85 }, { 20, 0.9 } };
+
+/* What is accessed too thinly to be found is told all the same: 1 % of the checks is every page every ten seconds. */
+START_TEST(thin_accesses_are_told) {
+        MonitorAttrs attrs = attrs_of(2 * NSEC_PER_SEC);
+        double told[SEEDS];
+
+        for (unsigned i = 0; i < n_seeds(); i++) {
+                double sum = 0;
+                char pattern[128];
+                World world;
+
+                (void) snprintf(pattern, sizeof(pattern), "area r 8GiB\nphase 10000s\ntouch r 0 8GiB %u.%u%%\n",
+                                thin[_i].per_mille / 10, thin[_i].per_mille % 10);
+                world_init(&world, pattern, &attrs, &ADAPT_DIRECTED, seed_of(i));
+                run_until(&world, 60 * NSEC_PER_SEC);
+                for (unsigned k = 0; k < 30; k++)
+                        sum += (double) world_next_snapshot(&world)->working_set.bytes;
+                told[i] = sum / 30 / (8192.0 * MIB * thin[_i].per_mille / 1000);
+                world_deinit(&world);
+        }
+        assert_at_least("working set / true", told, thin[_i].least);
+        assert_at_most("working set / true", told, 1.1);
+}
+END_TEST
+
 /* Lone accesses all over idle memory make it neither young nor many regions. */
 START_TEST(lone_accesses_are_forgotten) {
         static const char pattern[] = "area r 8GiB\nphase 10000s\ntouch r 0 8GiB 0.05%\ntouch r 2001MiB 300MiB 100%\n";
@@ -708,6 +737,7 @@ int main(void) {
         tcase_add_test(tests, untrackable_memory_stops_no_search);
         tcase_add_test(tests, whole_mappings);
         tcase_add_loop_test(tests, warm_memory_is_left_in_peace, 0, ELEMENTSOF(warm));
+        tcase_add_loop_test(tests, thin_accesses_are_told, 0, ELEMENTSOF(thin));
         tcase_add_test(tests, lone_accesses_are_forgotten);
         tcase_add_loop_test(tests, working_set_of_phases, 0, 2);
         tcase_add_test(tests, working_set_from_few_samples);
