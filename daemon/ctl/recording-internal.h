@@ -16,7 +16,7 @@ struct Recording {
         char *path; /* NULL: private */
         bool writing;
         bool failed;
-        bool tells_samples; /* that rates rest on */
+        int version; /* of the format; that of one that is read may be older */
         uint64_t count;
         uint64_t first_sequence;
         uint64_t last_sequence;

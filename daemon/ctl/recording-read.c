@@ -2,6 +2,7 @@
 /* Recordings: reading. A file may come from anywhere: what it says is checked like a reply. */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 
 #include "base/error.h"
@@ -36,11 +37,11 @@ static int check_identity(Recording *recording) {
                 return fail(CTL_REFUSED,
                             "%s is not a recording (an SQLite database of another program)",
                             recording->path);
+        recording->version = (int) CLAMP(version, (int64_t) 0, (int64_t) INT_MAX);
         if (version < RECORDING_VERSION_OLDEST || version > RECORDING_VERSION)
                 return fail(CTL_REFUSED,
                             "%s has format %" PRIi64 "; this udamonctl reads formats up to %d",
                             recording->path, version, RECORDING_VERSION);
-        recording->tells_samples = version > RECORDING_VERSION_OLDEST;
         return 0;
 }
 
@@ -113,7 +114,14 @@ static uint64_t column_number(sqlite3_stmt *statement, int column) {
 
 #define POINT_COLUMNS                                                                              \
         "sequence, time_ns, window_ns, ws_bytes, ws_error, ws_touched, ws_untrackable, "           \
-        "total_bytes, resident_bytes, regions"
+        "total_bytes, resident_bytes, regions, sample_ns, aggregate_ns, "
+/* Without them the working set would count what is free as idle. */
+#define POINT_APART "free_bytes, kernel_bytes, hugetlb_bytes, offline_bytes FROM snapshot "
+#define POINT_APART_OLD "0, 0, 0, 0 FROM snapshot "
+
+static bool is_with_physical(const Recording *recording) {
+        return recording->version > 2;
+}
 
 static FramePoint point_of_row(sqlite3_stmt *statement) {
         return (FramePoint) {
@@ -127,6 +135,10 @@ static FramePoint point_of_row(sqlite3_stmt *statement) {
                 .working_set.total = column_number(statement, 7),
                 .resident_bytes = column_number(statement, 8),
                 .regions = column_number(statement, 9),
+                .working_set.free = column_number(statement, 12),
+                .working_set.kernel = column_number(statement, 13),
+                .working_set.hugetlb = column_number(statement, 14),
+                .working_set.offline = column_number(statement, 15),
         };
 }
 
@@ -138,7 +150,9 @@ int recording_points(Recording *recording, FramePoint **ret, size_t *ret_n) {
 
         if (!points)
                 return -ENOMEM;
-        r = recording_prepare(recording, "SELECT " POINT_COLUMNS " FROM snapshot ORDER BY id",
+        r = recording_prepare(recording,
+                              is_with_physical(recording) ? "SELECT " POINT_COLUMNS POINT_APART "ORDER BY id"
+                                                          : "SELECT " POINT_COLUMNS POINT_APART_OLD "ORDER BY id",
                               &statement);
         if (r != 0)
                 return r;
@@ -165,8 +179,8 @@ static int read_header(Recording *recording, uint64_t number, Frame *frame, bool
         int code, r;
 
         r = recording_prepare(recording,
-                              "SELECT " POINT_COLUMNS ", sample_ns, aggregate_ns FROM snapshot "
-                              "WHERE id=?",
+                              is_with_physical(recording) ? "SELECT " POINT_COLUMNS POINT_APART "WHERE id=?"
+                                                          : "SELECT " POINT_COLUMNS POINT_APART_OLD "WHERE id=?",
                               &recording->select_snapshot);
         if (r != 0)
                 return r;
@@ -236,13 +250,14 @@ static int add_row(Recording *recording, sqlite3_stmt *s, uint64_t number, Frame
                 .rate = sqlite3_column_double(s, 6),
                 .age_ns = column_number(s, 7),
                 .rate_samples = sqlite3_column_type(s, 9) == SQLITE_NULL ? -1 : sqlite3_column_double(s, 9),
+                .apart = 1 - sqlite3_column_double(s, 10),
         };
         const FrameRegion *last =
                 frame->n_regions > 0 ? &frame->regions[frame->n_regions - 1] : NULL;
         int r;
 
         if (target < 0 || region.start >= region.end || region.hits > region.samples ||
-            !(region.rate >= 0 && region.rate <= 1))
+            !(region.rate >= 0 && region.rate <= 1) || !(region.apart >= 0 && region.apart <= 1))
                 return damaged(recording, number, "a region makes no sense");
         region.target = (uint32_t) target;
         if (last && last->target == region.target && last->end > region.start)
@@ -251,16 +266,22 @@ static int add_row(Recording *recording, sqlite3_stmt *s, uint64_t number, Frame
         return r < 0 ? r : frame_add_region(frame, &region);
 }
 
-#define REGIONS(samples)                                                                           \
+#define REGIONS(samples, trackable)                                                                \
         "SELECT r.target, r.start_address, r.end_address, r.hits, r.samples, r.untrackable, "      \
-        "r.rate, r.age_ns, m.name, " samples " FROM region r LEFT JOIN mapping m ON m.id = "       \
-        "r.mapping WHERE r.snapshot=? ORDER BY r.target, r.start_address"
+        "r.rate, r.age_ns, m.name, " samples ", " trackable " FROM region r LEFT JOIN mapping m "  \
+        "ON m.id = r.mapping WHERE r.snapshot=? ORDER BY r.target, r.start_address"
+/* By version. */
+static const char *const select_regions[] = {
+        [1] = REGIONS("NULL", "1"),
+        [2] = REGIONS("r.rate_samples", "1"),
+        [RECORDING_VERSION] = REGIONS("r.rate_samples", "r.trackable"),
+};
 
 static int read_regions(Recording *recording, uint64_t number, Frame *frame) {
         _cleanup_(statement_resetp) sqlite3_stmt *s = NULL;
         int code, r;
 
-        r = recording_prepare(recording, recording->tells_samples ? REGIONS("r.rate_samples") : REGIONS("NULL"),
+        r = recording_prepare(recording, select_regions[recording->version],
                               &recording->select_regions);
         if (r != 0)
                 return r;

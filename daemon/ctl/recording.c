@@ -22,7 +22,9 @@ static const char schema[] =
         " aggregate_ns INTEGER NOT NULL, ws_bytes INTEGER NOT NULL, ws_error INTEGER NOT NULL,"
         " ws_touched INTEGER NOT NULL, ws_untrackable INTEGER NOT NULL, total_bytes INTEGER NOT "
         "NULL,"
-        " resident_bytes INTEGER, regions INTEGER NOT NULL);"
+        " resident_bytes INTEGER, regions INTEGER NOT NULL, free_bytes INTEGER NOT NULL,"
+        " kernel_bytes INTEGER NOT NULL, hugetlb_bytes INTEGER NOT NULL, offline_bytes INTEGER NOT "
+        "NULL);"
         "CREATE TABLE target_state(snapshot INTEGER NOT NULL, target INTEGER NOT NULL,"
         " state TEXT NOT NULL, address_space INTEGER NOT NULL, resident_bytes INTEGER,"
         " PRIMARY KEY(snapshot, target)) WITHOUT ROWID;"
@@ -30,6 +32,7 @@ static const char schema[] =
         " start_address INTEGER NOT NULL, end_address INTEGER NOT NULL, hits INTEGER NOT NULL,"
         " samples INTEGER NOT NULL, untrackable INTEGER NOT NULL, rate REAL NOT NULL,"
         " age_ns INTEGER NOT NULL, mapping INTEGER NOT NULL, rate_samples REAL,"
+        " trackable REAL NOT NULL,"
         " PRIMARY KEY(snapshot, target, start_address)) WITHOUT ROWID;";
 
 static const char *display_path(const Recording *recording) {
@@ -158,6 +161,7 @@ int recording_create(const char *path, bool force, Recording **ret) {
         if (r != 0)
                 return r;
         recording->writing = true;
+        recording->version = RECORDING_VERSION;
         r = set_up(recording);
         if (r != 0)
                 return r;
@@ -252,7 +256,7 @@ static int step_and_reset(Recording *recording, sqlite3_stmt *statement) {
 static int prepare_inserts(Recording *r) {
         int e;
 
-        e = recording_prepare(r, "INSERT INTO snapshot VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        e = recording_prepare(r, "INSERT INTO snapshot VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                               &r->insert_snapshot);
         if (e == 0)
                 e = recording_prepare(r, "INSERT OR REPLACE INTO target VALUES(?,?,?)",
@@ -261,7 +265,7 @@ static int prepare_inserts(Recording *r) {
                 e = recording_prepare(r, "INSERT INTO target_state VALUES(?,?,?,?,?)",
                                       &r->insert_state);
         if (e == 0)
-                e = recording_prepare(r, "INSERT INTO region VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+                e = recording_prepare(r, "INSERT INTO region VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
                                       &r->insert_region);
         if (e == 0)
                 e = recording_prepare(r, "INSERT OR IGNORE INTO mapping VALUES(?,?)",
@@ -275,6 +279,7 @@ static int append_header(Recording *recording, const Frame *frame, uint64_t id) 
                 id, p->sequence, p->time_ns, p->window_ns, frame->sample_ns, frame->aggregate_ns,
                 p->working_set.bytes, p->working_set.error, p->working_set.touched,
                 p->working_set.untrackable, p->working_set.total, p->resident_bytes, p->regions,
+                p->working_set.free, p->working_set.kernel, p->working_set.hugetlb, p->working_set.offline,
         };
 
         bind_numbers(recording->insert_snapshot, 1, numbers, ELEMENTSOF(numbers));
@@ -345,6 +350,7 @@ static int append_regions(Recording *recording, const Frame *frame, uint64_t id)
                         (void) sqlite3_bind_double(s, 11, region->rate_samples);
                 else
                         (void) sqlite3_bind_null(s, 11);
+                (void) sqlite3_bind_double(s, 12, 1 - region->apart);
                 r = step_and_reset(recording, s);
         }
         return r;
@@ -389,13 +395,6 @@ int recording_append(Recording *recording, const Frame *frame) {
         assert(recording->writing);
         if (recording->failed)
                 return CTL_REFUSED;
-        if (frame_apart(&frame->point.working_set) > 0) {
-                /* read again, free memory would look idle */
-                recording->failed = true;
-                return fail(CTL_REFUSED, "monitors of physical memory cannot be recorded: recordings have no place for "
-                                         "what is free or the kernel's");
-        }
-
         r = append_all(recording, frame);
         if (r != 0) {
                 recording->failed = true;

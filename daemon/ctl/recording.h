@@ -8,14 +8,19 @@
  *   snapshot      id (1, 2, 3 … in this file), sequence (the daemon's count: a gap is a snapshot
  * that was missed), time_ns (end of the window, CLOCK_REALTIME), window_ns, sample_ns,
  *                 aggregate_ns, ws_bytes, ws_error, ws_touched, ws_untrackable, total_bytes,
- *                 resident_bytes (NULL: not known), regions
+ *                 resident_bytes (NULL: not known), regions; of physical memory also what of
+ *                 total_bytes is no memory of programs: free_bytes, kernel_bytes, hugetlb_bytes,
+ *                 offline_bytes
  *   target_state  snapshot, target, state, address_space, resident_bytes
  *   region        snapshot, target, start_address, end_address, hits, samples, untrackable, rate,
- *                 age_ns, mapping
+ *                 age_ns, mapping, rate_samples (that rate rests on; NULL: not known), trackable
+ *                 (the share of it that is memory of programs: 1 in address spaces; hits, samples
+ *                 and rate are about that share alone)
  *
  * Each snapshot is one transaction in write-ahead mode: a writer that is killed loses nothing that
  * was committed; a power cut may cost the last snapshots, never the file. PRAGMA application_id
- * says that it is one of ours, PRAGMA user_version which schema. */
+ * says that it is one of ours, PRAGMA user_version which schema: 3; older ones can be read: 1 had
+ * no rate_samples, 2 nothing of physical memory. */
 #pragma once
 
 #include <stdbool.h>
@@ -25,7 +30,7 @@
 #include "frame.h"
 
 #define RECORDING_APPLICATION_ID 0x7564616d /* "udam" */
-#define RECORDING_VERSION 2 /* 1, which is read as well, has no rate_samples */
+#define RECORDING_VERSION 3
 #define RECORDING_VERSION_OLDEST 1
 
 typedef struct Recording Recording;

@@ -123,6 +123,9 @@ static int load_line(Pump *pump) {
                 pump->in = -1;
                 return 0;
         }
+        if (frame_apart(&frame->point.working_set) > 0)
+                return fail(CTL_REFUSED, "this recording is of physical memory: it does not tell whose the memory in a "
+                                         "region is, and so not what schemes would do to it");
         r = simulation_sent(&pump->simulation, frame);
         if (r < 0)
                 return r;

@@ -210,6 +210,8 @@ static json_t *json_region(const Frame *frame, const FrameRegion *region) {
                          "rate_average", region->rate, "age_ns", (json_int_t) region->age_ns,
                          "mapping", frame->mappings[region->mapping]);
         add_confidence(json, region);
+        if (json && region->apart > 0)
+                (void) json_object_set_new(json, "trackable", json_real(1 - region->apart));
         return json;
 }
 

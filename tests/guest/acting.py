@@ -269,6 +269,10 @@ class Daemon:
       raise Refused(f'{words}: {done.stderr.strip()}')
     return json.loads(done.stdout) if parse else done.stdout
 
+  def start(self, *words):
+    """A client that goes on."""
+    return subprocess.Popen([ctl, *words, '--socket', SOCKET], stdout=subprocess.PIPE, text=True)
+
   def alive(self):
     want(self.process.poll() is None, f'the daemon ended with {self.process.poll()}')
     self.call('status')
