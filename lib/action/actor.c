@@ -188,6 +188,10 @@ static void run_audit(Actor *actor, const PlanAudit *plan, AuditResult *result) 
         uint64_t *entries = actor->batch.entries, resident = 0;
         size_t n;
 
+        if (target->plan->physical) {
+                *result = (AuditResult) { .known = true, .back = taken_audit(actor, plan->cookie) };
+                return;
+        }
         if (target->plan->pid < 1 || !target_ready(actor, target))
                 return;
 
@@ -329,6 +333,7 @@ Actor *actor_free(Actor *actor) {
         lazy_close(&actor->split);
         places_deinit(&actor->places);
         policy_cache_deinit(&actor->policies);
+        taken_deinit(&actor->taken);
         free(actor->storage);
         free(actor->scratch);
         free(actor);

@@ -12,6 +12,7 @@
 #include "action/actor.h"
 #include "action/policy.h"
 #include "action/reverse.h"
+#include "action/taken.h"
 #include "base/macro.h"
 #include "kernel/layout.h"
 #include "kernel/maps.h"
@@ -240,6 +241,7 @@ struct Actor {
         Places places;
         PolicyCache policies;
         Reverse reverse;
+        Taken taken;
         unsigned search_failures; /* searches through all processes that were in vain, in a row */
         unsigned search_pause;    /* so many plans go without one */
         Batch batch;
@@ -398,6 +400,14 @@ void refuse_rest(Actor *actor, ItemRun *item, size_t i, Outcome outcome);
 
 /* Hands the selected pages over; marks those that the kernel did not take. */
 void act(Actor *actor, ItemRun *item);
+
+/* ---- taken.c ---- */
+
+/* Remembers what of the batch is away now. */
+void taken_note(Actor *actor, const ItemRun *item);
+/* Looks at part of what the scheme (by its id) took, the part that was not looked at for longest. Returns the bytes
+ * that have come back since; these are forgotten. */
+uint64_t taken_audit(Actor *actor, uint64_t scheme);
 
 /* ---- measure.c ---- */
 

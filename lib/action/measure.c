@@ -102,6 +102,8 @@ void measure(Actor *actor, ItemRun *item) {
         Batch *b = &actor->batch;
 
         settle_unsure(b);
+        if (b->acted && seen && item->frames && item->scheme->traits->swaps)
+                taken_note(actor, item);
         if (b->acted)
                 item->result->applied += applied_bytes(actor, item, seen);
         count_pages(actor, item);

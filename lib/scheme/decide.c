@@ -435,6 +435,18 @@ static size_t snapshot_target(const Snapshot *snapshot, const LedgerEntry *entry
 }
 
 /* Pages that pageout took are looked for again, some at a time. */
+static bool is_physical(const Decision *d) {
+        return d->snapshot->n_targets > 0 && d->targets[0].physical;
+}
+
+/* Of physical memory the actor remembers what it took, and is only asked; else these are ranges of targets. */
+static size_t next_audits(Decision *d, Running *running, LedgerEntry entries[static AUDITS_MAX]) {
+        if (!is_physical(d))
+                return ledger_next_audits(&running->ledger, entries, AUDITS_MAX, AUDIT_BYTES_MAX);
+        entries[0] = (LedgerEntry) {};
+        return running->stats.applied > 0 ? 1 : 0;
+}
+
 static int plan_audits(Decision *d) {
         for (size_t i = 0; i < d->set->n; i++) {
                 Running *running = d->set->schemes[i];
@@ -444,7 +456,7 @@ static int plan_audits(Decision *d) {
 
                 if (running->spec->config.action != ACTION_PAGEOUT || !running_acts(running))
                         continue;
-                n = ledger_next_audits(&running->ledger, entries, AUDITS_MAX, AUDIT_BYTES_MAX);
+                n = next_audits(d, running, entries);
                 if (n == 0)
                         continue;
                 audits = reallocarray(d->audits, d->n_audits + n, sizeof(*audits));
@@ -452,18 +464,15 @@ static int plan_audits(Decision *d) {
                         return -ENOMEM;
                 d->audits = audits;
                 for (size_t k = 0; k < n; k++) {
-                        size_t target = snapshot_target(d->snapshot, &entries[k]);
+                        size_t target = is_physical(d) ? 0 : snapshot_target(d->snapshot, &entries[k]);
 
-                        if (target < d->snapshot->n_targets && d->snapshot->targets[target].pid > 0)
+                        if (target < d->snapshot->n_targets &&
+                            (d->snapshot->targets[target].pid > 0 || is_physical(d)))
                                 d->audits[d->n_audits++] = (PlanAudit) { (uint32_t) target, entries[k].start,
                                                                         entries[k].end, running->id };
                 }
         }
         return 0;
-}
-
-static bool is_physical(const Decision *d) {
-        return d->snapshot->n_targets > 0 && d->targets[0].physical;
 }
 
 static bool leaves_its_place(Action action) {

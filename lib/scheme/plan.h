@@ -60,7 +60,7 @@ typedef struct PlanAudit {
         uint32_t target; /* index into targets */
         uint64_t start;
         uint64_t end;
-        uint64_t cookie; /* the decider's */
+        uint64_t cookie; /* the decider's: id of the scheme */
 } PlanAudit;
 
 typedef struct Plan {
@@ -160,6 +160,7 @@ typedef struct SchemeResult {
 typedef struct AuditResult {
         bool known;
         uint64_t resident; /* bytes of the range */
+        uint64_t back;     /* of physical memory instead: bytes that came back since the last audit */
 } AuditResult;
 
 typedef struct PlanResult {

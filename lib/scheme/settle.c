@@ -176,8 +176,11 @@ static void settle_audit(SchemeSet *set, const Plan *plan, size_t i, const PlanR
         if (index < 0 || !result->audits[i].known)
                 return;
         running = set->schemes[index];
-        bytes = ledger_audit(&running->ledger, plan->targets[audit->target].id, audit->start, audit->end,
-                             result->audits[i].resident, now, running_backs_off(running));
+        if (plan->targets[audit->target].physical)
+                bytes = result->audits[i].back;
+        else
+                bytes = ledger_audit(&running->ledger, plan->targets[audit->target].id, audit->start, audit->end,
+                                     result->audits[i].resident, now, running_backs_off(running));
         running->stats.refaulted += bytes;
         running_fade(running, now);
         running->recent_back += (double) bytes;

@@ -168,6 +168,38 @@ def free_is_apart(server):
   print(f"     free {now['free_bytes'] / free:.3f}, hot or cold {idle['checked_bytes'] / lru:.3f} of the truth", flush=True)
 
 
+def recordings(server):
+  """record: a recording of physical memory shows what the monitor itself shows, free and kernel memory apart"""
+  name, path = scene.monitors['directed'].name, '/tmp/physical.db'
+  sequence = lambda: server.call('regions', name)['sequence']
+  first = sequence()
+  recorder = server.start('record', name, '-o', path, '--json')
+  wait_until(lambda: sequence() >= first + 5, 600, 'five more snapshots')
+  recorder.terminate()
+  done = json.loads(recorder.communicate()[0])
+  want(recorder.returncode == 0 and done['complete'] and done['snapshots'] >= 3, str(done))
+
+  live = {p['sequence']: p for p in server.call('wss', name)['points']}
+  points = server.call('wss', '-i', path, socket=False)['points']
+  same(len(points), done['snapshots'], 'points')
+  for point in points:
+    same(point, live[point['sequence']], f"snapshot {point['sequence']}")
+    want(point['working_set']['free_bytes'] > 0 and point['working_set']['kernel_bytes'] > 0, str(point))
+
+  regions = server.call('regions', '-i', path, socket=False)
+  same([t['command'] for t in regions['targets']], sorted(node_sizes()[0]), 'targets')
+  want(any('trackable' in r and r['trackable'] < 1 for r in regions['regions']), 'regions with memory of the kernel')
+  idle, now = server.call('idle', '-i', path, socket=False), server.call('idle', name)
+  between(idle['checked_bytes'], 0.9 * now['checked_bytes'], 1.1 * now['checked_bytes'], 'memory that is hot or cold')
+  want(server.call('heatmap', '-i', path, parse=False, socket=False).count('\n') > 5, 'a heat map')
+  write('/tmp/what-if.yaml', f'schemes:\n  - {flow(cold("1s"))}\n')
+  try:
+    server.call('simulate', '-i', path, '--scheme', '/tmp/what-if.yaml', socket=False)
+    raise AssertionError('schemes over it were simulated')
+  except Refused as e:
+    want('recording is of physical memory' in str(e), str(e))
+
+
 def idle_system(server):
   """idle --system: from the running monitor, and from one of its own"""
   idle = server.call('idle', '--system')
@@ -213,7 +245,7 @@ FAST = '50ms,500ms,2s'
 
 
 def pageout_by_cgroup(server):
-  """pageout: over physical memory, only pages of the cgroup that a filter names"""
+  """pageout: over physical memory, only pages of the cgroup that a filter names; those that come back are counted"""
   make_cgroups()
   swap(200 * MIB)
   with Puppet('a') as a, Puppet('b') as b, Puppet('a') as c:
@@ -224,9 +256,16 @@ def pageout_by_cgroup(server):
       # what has gone is counted when its plan is settled
       m.until(lambda s: s['applied_bytes'] >= 0.85 * (a.swapped() + c.swapped()), 60)
       state = m.scheme()
+      out = a.swapped() + c.swapped()
+      want(out >= 0.85 * state['applied_bytes'], f'swapped {out}, by the processes; {brief(state)}')
+      # to other frames, but to the same addresses
+      gone = a.swapped()
+      a.unharmed(mine)
+      m.until(lambda s: s['refaulted_bytes'] >= 0.5 * gone, 60)
+      after = m.scheme()
+      want(after['refaulted_bytes'] <= after['applied_bytes'], brief(after))
     same(b.swapped(), 0, 'swapped of another cgroup')
     same(b.present(other), AREA, 'resident of another cgroup')
-    want(a.swapped() + c.swapped() >= 0.85 * state['applied_bytes'], f'swapped {a.swapped() + c.swapped()}, by the processes; {brief(state)}')
     want(state['outcomes'].get('filtered', 0) > 0, brief(state))
     # what is accessed stays, but for what a region has beside it
     want(a.present(hot) >= 0.75 * hot[1], f'resident of what is accessed: {a.present(hot)}')
@@ -315,7 +354,7 @@ def status_of(pid, name):
   return 0
 
 
-CHECKS = (nodes_are_targets, free_is_apart, working_set_directed, working_set_default, idle_system,
+CHECKS = (nodes_are_targets, free_is_apart, working_set_directed, working_set_default, recordings, idle_system,
           pageout_by_cgroup, whole_machine, migrate_by_cgroup, churn, refused)
 
 if __name__ == '__main__':

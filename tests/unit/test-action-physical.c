@@ -111,6 +111,71 @@ START_TEST(pages_are_found_and_taken) {
 }
 END_TEST
 
+/* An audit of what the scheme took: bytes that came back since the last one. */
+static uint64_t audit(void) {
+        plan.plan->n_items = 0;
+        plan.plan->n_audits = 1;
+        plan.plan->audits[0] = (PlanAudit) { .cookie = 7 };
+        fake_plan_run(&plan, actor);
+        ck_assert(plan.result->audits[0].known);
+        return plan.result->audits[0].back;
+}
+
+START_TEST(what_comes_back_is_counted_once) {
+        own(0, 100, 1000);
+        own(100, 200, 3000);
+        fake_of_file(50, 100);
+        plan_frames(ACTION_PAGEOUT, 1000, 1100);
+        plan.plan->schemes[0].id = 7;
+        ck_assert_uint_eq(run_frames()->applied, 100 * PAGE);
+        ck_assert_uint_eq(audit(), 0);
+
+        /* to other frames, and others get the ones that it had */
+        own(20, 30, 5000);
+        own(70, 75, 5100);
+        own(200, 260, 1000);
+        ck_assert_uint_eq(audit(), 15 * PAGE);
+        ck_assert_uint_eq(audit(), 0);
+
+        /* what the process gave up, and mapped anew later, is none of it */
+        fake_unmap(40);
+        ck_assert_uint_eq(audit(), 0);
+        own(40, 41, 5200);
+        ck_assert_uint_eq(audit(), 0);
+        own(0, 10, 5300);
+        plan.plan->schemes[0].id = 8; /* that of another scheme */
+        plan.plan->audits[0].cookie = 8;
+        fake_plan_run(&plan, actor);
+        ck_assert_uint_eq(plan.result->audits[0].back, 0);
+        ck_assert_uint_eq(audit(), 10 * PAGE);
+}
+END_TEST
+
+START_TEST(another_program_brings_nothing_back) {
+        own(0, 100, 1000);
+        plan_frames(ACTION_PAGEOUT, 1000, 1100);
+        plan.plan->schemes[0].id = 7;
+        ck_assert_uint_eq(run_frames()->applied, 100 * PAGE);
+        fake_exec();
+        own(0, 100, 5000);
+        ck_assert_uint_eq(audit(), 0);
+        ck_assert_uint_eq(audit(), 0);
+}
+END_TEST
+
+START_TEST(what_was_taken_in_pieces_is_found) {
+        for (unsigned page = 0; page < 4000; page += 2)
+                own(page, page + 1, 1000 + page / 2);
+        plan_frames(ACTION_PAGEOUT, 1000, 3000);
+        plan.plan->schemes[0].id = 7;
+        ck_assert_uint_eq(run_frames()->applied, 2000 * PAGE);
+        for (unsigned page = 0; page < 4000; page += 4)
+                own(page, page + 1, 4000 + page / 4);
+        ck_assert_uint_eq(audit(), 1000 * PAGE);
+        ck_assert_uint_eq(audit(), 0);
+}
+END_TEST
+
 START_TEST(what_cannot_be_reached_has_a_name) {
         const ItemResult *r;
 
@@ -439,6 +504,9 @@ int main(void) {
 
         tcase_add_checked_fixture(cases, setup_physical, teardown_physical);
         tcase_add_test(cases, pages_are_found_and_taken);
+        tcase_add_test(cases, what_comes_back_is_counted_once);
+        tcase_add_test(cases, another_program_brings_nothing_back);
+        tcase_add_test(cases, what_was_taken_in_pieces_is_found);
         tcase_add_test(cases, what_cannot_be_reached_has_a_name);
         tcase_add_test(cases, a_process_that_has_moved_on_is_found);
         tcase_add_test(cases, without_cgroups_all_processes_are_searched);
