@@ -163,15 +163,15 @@ static json_t *format_quota(const QuotaMemory *quota) {
         if (quota->has_tuned)
                 json_object_set_new(object, "tuned",
                                     json_pack("{s:f,s:f,s:f,s:i,s:f,s:f}", "bytes", quota->tuned, "throughput",
-                                              quota->throughput, "gain", quota->feedback.gain, "run",
-                                              quota->feedback.run, "judged_bytes", quota->feedback.judged_tuned,
+                                              quota->throughput, "gain", quota->feedback.gain, "side",
+                                              quota->feedback.side, "judged_bytes", quota->feedback.judged_tuned,
                                               "judged_score", quota->feedback.judged_score));
         return object;
 }
 
 static QuotaMemory read_quota(const json_t *object) {
         const json_t *window = json_object_get(object, "window"), *tuned = json_object_get(object, "tuned");
-        json_int_t run = json_integer_value(json_object_get(tuned, "run"));
+        json_int_t side = json_integer_value(json_object_get(tuned, "side"));
 
         return (QuotaMemory) {
                 .exceeds = get_integer(object, "exceeds"),
@@ -184,7 +184,7 @@ static QuotaMemory read_quota(const json_t *object) {
                 .throughput = get_number(tuned, "throughput"),
                 .feedback = {
                         .gain = get_number(tuned, "gain"),
-                        .run = (int) CLAMP(run, (json_int_t) -1000, (json_int_t) 1000),
+                        .side = (int) CLAMP(side, (json_int_t) -1, (json_int_t) 1),
                         .judged_tuned = get_number(tuned, "judged_bytes"),
                         .judged_score = get_number(tuned, "judged_score"),
                 },

@@ -27,8 +27,11 @@
 #define GAIN_MIN (1.0 / 32)
 #define GAIN_SHRINK 0.5
 #define GAIN_SHRINK_MAX 0.125
-#define GAIN_GROW 1.25
-#define GAIN_GROW_RUN 9
+#define GAIN_GROW 1.5
+
+/* Errors of the score on one side that add up to so much are no noise; of one judgement counts no more than that. */
+#define OWED_GROW 1.0
+#define OWED_BY_ONE 0.5
 
 /* A change of `tuned` that is seen through the noise. */
 #define MARKED 0.1
@@ -138,14 +141,17 @@ static double shrunk_gain(const FeedbackState *feedback, double tuned, double sc
 static void adapt_gain(FeedbackState *feedback, double tuned, double score) {
         int side = score < 1 ? 1 : -1;
 
-        if (feedback->run * side < 0) {
-                feedback->gain = shrunk_gain(feedback, tuned, score);
-                feedback->run = side;
+        if (feedback->side * side < 0) {
+                /* what a limit held back has not made the score rise */
+                if (!feedback->held || side > 0)
+                        feedback->gain = shrunk_gain(feedback, tuned, score);
+                feedback->owed = 0;
         } else {
-                feedback->run = CLAMP(feedback->run + side, -GAIN_GROW_RUN, GAIN_GROW_RUN);
-                if (feedback->run == side * GAIN_GROW_RUN)
+                feedback->owed += fmin(fabs(1 - score), OWED_BY_ONE);
+                if (feedback->owed >= OWED_GROW)
                         feedback->gain = fmin(feedback->gain * GAIN_GROW, 1);
         }
+        feedback->side = side;
         feedback->judged_tuned = tuned;
         feedback->judged_score = score;
 }
@@ -173,6 +179,9 @@ static void tune_consist(QuotaState *state, const QuotaConfig *config, uint64_t 
         FeedbackState *feedback = &state->feedback;
         double before = state->tuned, drift = drift_of(feedback, state->score, state->charged, windows), factor;
 
+        /* more than the window allowed has caused nothing */
+        if (state->score > 1)
+                before = fmin(before, (double) state->effective);
         if (is_settling(feedback, state->score, windows))
                 return;
         if (state->score < 1 && !was_used(state))
@@ -181,6 +190,7 @@ static void tune_consist(QuotaState *state, const QuotaConfig *config, uint64_t 
         adapt_gain(feedback, before, state->score);
         factor = CLAMP(1 + feedback->gain * (1 - state->score - drift), FACTOR_MIN, FACTOR_MAX);
         state->tuned = CLAMP(before * factor, (double) PAGE_SIZE_MIN, top_of(state, config));
+        feedback->held = before * factor >= top_of(state, config);
         if (fabs(state->tuned / before - 1) >= MARKED)
                 feedback->settling = state->tuned > before ? 1 : -1;
 }
@@ -293,7 +303,8 @@ static void recall_feedback(FeedbackState *feedback, const FeedbackState *memory
                 return;
         *feedback = *memory;
         feedback->gain = CLAMP(memory->gain, GAIN_MIN, 1.0);
-        feedback->run = CLAMP(memory->run, -GAIN_GROW_RUN, GAIN_GROW_RUN);
+        feedback->side = CLAMP(memory->side, -1, 1);
+        feedback->owed = 0;
         /* whole windows have gone by, mostly */
         feedback->settling = 0;
 }

@@ -18,8 +18,10 @@ typedef struct GoalState {
 /* How the consist tuner has fared with the feedback so far. */
 typedef struct FeedbackState {
         double gain;         /* share of the step that is made */
-        int run;             /* judgements in a row on this side of the target: > 0 below it, < 0 above; 0: none */
+        int side;            /* of the target, at the last judgement: 1 below it, -1 above; 0: none yet */
+        double owed;         /* errors of the score since it came to this side, added up */
         int settling;        /* > 0, < 0: `tuned` was just raised, lowered */
+        bool held;           /* `tuned` would be higher, were there no limit to it */
         double judged_tuned; /* at the last judgement */
         double judged_score;
         int steady;          /* windows in a row that charged like the one before */
@@ -83,8 +85,11 @@ void goal_update(GoalState *state, const GoalConfig *config, nsec_t interval, ns
  * only begins beyond a knee, so that a few percent more bytes are many more stalls. Therefore:
  *  - The gain starts at 1. When the score crosses 1, it is halved; where `tuned` had moved by a tenth or more,
  *    the crossing also tells how steep the metric is, and the gain is brought down to
- *    ln(tuned ratio) / (score difference), though to no less than an eighth at once. From the 9th judgement in
- *    a row on one side on, it grows by a quarter each time. It stays within [1/32, 1].
+ *    ln(tuned ratio) / (score difference), though to no less than an eighth at once. Not where a limit had kept
+ *    `tuned` from growing: then no step of the tuner made the score rise.
+ *  - Once the errors (distance of the score from 1, 0.5 at most) of the judgements since the last crossing add up to
+ *    1, the gain grows by half each time: noise of 10 % takes a dozen judgements on one side for that, a score of
+ *    1.4 three. It stays within [1/32, 1].
  *  - After a step of a tenth or more the next score is not judged while it is on the side that it was on: it may
  *    still be that of the setting before. (If windows were missed since, it is judged.)
  *  - drift: by how much the score moved in a window that charged like the two before it (within a tenth). Pages come
@@ -92,7 +97,8 @@ void goal_update(GoalState *state, const GoalConfig *config, nsec_t interval, ns
  *    is where it will be in the next window.
  *  - No wind-up: it grows only where the quota was what limited. The closed window must have been full or at
  *    least half used; or there was something to do and the quota is less than 4 MiB (that actions by huge page are
- *    possible at all). And a time quota bounds `tuned` to 1.25 times what fits into it.
+ *    possible at all). And a time quota bounds `tuned` to 1.25 times what fits into it; it is lowered from what
+ *    the window allowed, for more than that has caused nothing.
  * tests/sim/test-quota.c has the plants that this was chosen by.
  *
  * temporal: nothing from a score of 1 on, else all that size and time allow; but where the goal is a share of a node's

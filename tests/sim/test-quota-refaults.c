@@ -128,7 +128,7 @@ static void step(World *world) {
         world->second++;
 }
 
-/* The share of the windows from the 30th second on in which the stall stays within 30 % of the target. */
+/* The share of n windows from the 30th second on in which the stall stays within 30 % of the target. */
 static double share_near(World *world, unsigned n) {
         unsigned near = 0;
 
@@ -169,6 +169,32 @@ START_TEST(holds_the_target) {
 }
 END_TEST
 
+/* The time holds it back at first; from when the stall is right, which it passes slowly, it comes down in time. */
+START_TEST(comes_down_in_time) {
+        static const struct {
+                double rate;
+                nsec_t time;
+        } cases[] = {
+                { 0.15, 150 * NSEC_PER_MSEC },
+                { 0.15, 120 * NSEC_PER_MSEC },
+                { 0.08, 150 * NSEC_PER_MSEC },
+        };
+        World *world = malloc(sizeof(*world));
+
+        for (unsigned i = 0; i < ELEMENTSOF(cases); i++) {
+                double near = 0;
+
+                for (uint64_t seed = 1; seed <= 2 * SEEDS; seed++) {
+                        world_init(world, cases[i].rate, cases[i].time, seed);
+                        near += share_near(world, 40) / (2 * SEEDS);
+                        quota_state_deinit(&world->state);
+                }
+                ck_assert_msg(near >= 0.85, "case %u: %g", i, near);
+        }
+        free(world);
+}
+END_TEST
+
 /* With next to no time for it the target comes into reach only late: until then nothing winds up that would have to be
  * given back first, while the stall goes on rising. */
 START_TEST(no_windup_beyond_the_time) {
@@ -196,6 +222,7 @@ int main(void) {
 
         tcase_set_timeout(tests, 120);
         tcase_add_test(tests, holds_the_target);
+        tcase_add_test(tests, comes_down_in_time);
         tcase_add_loop_test(tests, no_windup_beyond_the_time, 0, SEEDS);
         suite_add_tcase(suite, tests);
 

@@ -213,6 +213,26 @@ START_TEST(follows_a_step) {
 }
 END_TEST
 
+/* After a step the gain, small for the sake of noise, grows while the error stays: of the next 30 windows half are near
+ * the target. */
+START_TEST(makes_up_for_a_step) {
+        static const double factors[] = { 0.25, 0.5, 2, 4 };
+        double near = 0;
+
+        for (uint64_t seed = 1; seed <= SEEDS; seed++)
+                for (unsigned i = 0; i < ELEMENTSOF(factors); i++) {
+                        World world;
+
+                        world_init(&world, typical, 16 * typical.right, seed);
+                        steps(&world, 60);
+                        world.plant.right *= factors[i];
+                        near += share_near(&world, 30) / (SEEDS * ELEMENTSOF(factors));
+                        world_deinit(&world);
+                }
+        ck_assert_msg(near >= 0.5, "%g", near);
+}
+END_TEST
+
 /* A target out of reach: the quota goes to its limit, stays there, and comes down at once when it is time. */
 START_TEST(saturates_without_windup) {
         unsigned high = 0;
@@ -363,6 +383,7 @@ int main(void) {
         tcase_add_test(tests, plain_law_swings);
         tcase_add_loop_test(tests, holds_the_target_elsewhere, 0, SEEDS);
         tcase_add_loop_test(tests, follows_a_step, 0, SEEDS);
+        tcase_add_test(tests, makes_up_for_a_step);
         tcase_add_loop_test(tests, saturates_without_windup, 0, SEEDS);
         tcase_add_loop_test(tests, yields_to_others, 0, SEEDS);
         tcase_add_loop_test(tests, no_windup_without_work, 0, SEEDS);

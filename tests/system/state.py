@@ -212,7 +212,7 @@ class State(Case):
         self.refused(sealed(body), pattern)
     # sound on the outside, nonsense inside: taken for nothing
     nonsense = {'name': 'cold', 'action': 'pageout', 'yaml': 5, 'stats': {'passes': -5, 'would': 'x', 'errors': [[-1, 5], 7, [10 ** 12, 1]]},
-                'quota': {'tuned': {'bytes': -1e308, 'gain': 1e308, 'run': 10 ** 18}, 'window': {'start': 1, 'charged': 2 ** 62}}}
+                'quota': {'tuned': {'bytes': -1e308, 'gain': 1e308, 'side': 10 ** 18}, 'window': {'start': 1, 'charged': 2 ** 62}}}
     write(self.saved_path(), sealed(json.dumps({'monitors': [{'name': 'one', 'schemes': [nonsense, 5, {}, None]}]}).encode()))
     server, link = self.begin()
     self.assertLess(self.runtimes(link)['cold']['passes'], 1000)

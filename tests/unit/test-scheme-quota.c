@@ -593,7 +593,7 @@ START_TEST(recall_tuned_size) {
                 { 0, 64.0 * (1 << 12) }, { -1, 64.0 * (1 << 12) }, { INFINITY, 64.0 * (1 << 20) },
         };
         QuotaMemory memory = { .has_tuned = true, .tuned = cases[_i][0],
-                               .feedback = { .gain = _i % 2 ? 50 : 0.5, .run = 100, .judged_tuned = 4096 } };
+                               .feedback = { .gain = _i % 2 ? 50 : 0.5, .side = 100, .owed = 1e300, .judged_tuned = 4096 } };
         QuotaState state;
 
         state_init(&state, &config);
@@ -601,7 +601,8 @@ START_TEST(recall_tuned_size) {
         ck_assert_double_eq(state.tuned, cases[_i][1]);
         ck_assert_uint_eq(state.effective, (uint64_t) cases[_i][1]);
         ck_assert(state.feedback.gain >= 1.0 / 32 && state.feedback.gain <= 1);
-        ck_assert_int_le(state.feedback.run, 9);
+        ck_assert_int_le(state.feedback.side, 1);
+        ck_assert_double_eq(state.feedback.owed, 0);
         quota_state_deinit(&state);
 
         memory.has_tuned = false;
