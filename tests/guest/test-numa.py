@@ -218,6 +218,41 @@ def a_node_goes(server):
         set_blocks(2, 'online')
 
 
+SPARE = 2  # with 'run --nodes 2 --spare MIB': a node that can go as a whole
+
+
+def has_spare():
+  blocks = node_blocks(SPARE)
+  return bool(blocks) and all('Movable' in read(f'{block}/valid_zones').split()[:1] for block in blocks)
+
+
+def a_whole_node_goes(server):
+  """A destination that goes offline as a whole while memory moves there: named, and resumed when it is back"""
+  with Puppet() as p:
+    area = p.map('anon', 48 * MIB)
+    limit = {'sz': '4MiB', 'reset_interval': '1s'}
+    with Monitor(server, [p], move(area, [SPARE], apply_interval='auto', quotas=limit)) as m:
+      m.until(lambda s: s['applied_bytes'] >= 8 * MIB)
+      same('no_node' in m.runtime()['outcomes'], False, 'no_node while it is there')
+      set_blocks(SPARE, 'offline')
+      # gone from sysfs, or there without memory
+      same(memory(SPARE)[0] if os.path.exists(f'{NODES}/node{SPARE}') else 0, 0, 'memory of the node')
+      same(p.nodes(area).get(SPARE, 0), 0, 'what was there')
+      gone = m.until(lambda s: s['outcomes'].get('no_node', 0) > 0, 60)
+      p.unharmed(area)
+      # not a byte is said to move there any more
+      passes, applied = gone['passes'], m.runtime()['applied_bytes']
+      state = m.until(lambda s: s['passes'] >= passes + 5, 60)
+      same(state['applied_bytes'], applied, 'moved to a node without memory')
+      same(state['errors'], [], 'errors')
+
+      set_blocks(SPARE, 'online_movable')
+      want(memory(SPARE)[0] > 0, 'memory is back')
+      m.until(lambda s: s['applied_bytes'] >= applied + 8 * MIB, 120)
+      want(p.nodes(area).get(SPARE, 0) >= 4 * MIB, f'where it is: {p.nodes(area)}')
+      p.unharmed(area)
+
+
 # ---- Over time ----
 
 def flip(server, balancing):
@@ -375,4 +410,4 @@ CHECKS = [migrate_cold_moves, huge_pages_move_whole, locked_and_pool, shared_mem
           a_hot_half_flips, a_hot_half_flips_with_balancing, redis_with_skewed_keys]
 
 if __name__ == '__main__':
-  acting.main(CHECKS)
+  acting.main([a_whole_node_goes] if has_spare() else CHECKS)
