@@ -32,6 +32,7 @@ struct Engine {
         bool from_file;
         bool late; /* the last step ended after the next one was due */
         bool told_full; /* that there are more processes than it has room for */
+        nsec_t follow_cpu; /* that following took since it was last governed */
         bool crowded;   /* one found no room lately */
         uint64_t last_update; /* of the maps, when engine_add_memory() was called last */
 };

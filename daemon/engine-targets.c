@@ -77,6 +77,17 @@ static bool any_has_ended(const Engine *e) {
         return false;
 }
 
+/* Forked by a target, and no other program since: it has that one's memory, as far as both have not written to it. */
+static void find_heritage(Engine *e, const ProcStat *stat, uint64_t target) {
+        const Followed *parent = follower_find_pid(&e->follower, stat->ppid);
+        nsec_t now = clock_nsec(CLOCK_MONOTONIC), boot = clock_nsec(CLOCK_BOOTTIME), age;
+
+        if (!parent || !(stat->flags & PROC_STAT_FORKNOEXEC))
+                return;
+        age = boot - MIN(proc_stat_born(stat), boot);
+        monitor_inherit(e->monitor, target, parent->target, now - MIN(age, now));
+}
+
 /* A process becomes a target (follow_add_t). */
 static int add_target(void *userdata, const PidRef *ref, const ProcStat *stat, bool news, uint64_t *ret_target) {
         Engine *e = userdata;
@@ -102,6 +113,7 @@ static int add_target(void *userdata, const PidRef *ref, const ProcStat *stat, b
         if (r < 0)
                 return r;
 
+        find_heritage(e, stat, *ret_target);
         wake(e);
         tell_target(e, EVENT_TARGET_FOUND, news, stat->comm, ref->pid);
         return 0;
@@ -219,7 +231,7 @@ static void drop_small(Engine *e) {
 
 int engine_on_follow(sd_event_source *s, uint64_t usec, void *userdata) {
         Engine *e = userdata;
-        nsec_t now = clock_nsec(CLOCK_MONOTONIC);
+        nsec_t now = clock_nsec(CLOCK_MONOTONIC), cpu = clock_cpu_nsec(CPU_TIME_THREAD);
         int r;
 
         (void) usec;
@@ -239,6 +251,7 @@ int engine_on_follow(sd_event_source *s, uint64_t usec, void *userdata) {
                 log_warning("monitor '%s': cannot look for processes now: %s", e->config.name, error_text(r));
         /* the dead leave their room to the living, at the price of their last window */
         engine_drop_ended(e, TAKE_GENERIC(e->crowded, false));
+        e->follow_cpu += clock_cpu_nsec(CPU_TIME_THREAD) - cpu;
         engine_say_waiting(e);
         return 0;
 }

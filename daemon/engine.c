@@ -138,14 +138,20 @@ bool engine_limit(Engine *e, nsec_t elapsed) {
 
 void engine_unlimit(Engine *e) {
         e->pace = PACE_INITIAL;
+        e->follower.patience = 0;
         monitor_set_attrs(e->monitor, &e->config.attrs);
 }
 
 void engine_govern(Engine *e, double ratio, nsec_t elapsed) {
         MonitorAttrs attrs = *monitor_attrs(e->monitor);
+        double limit = *e->host.cpu_limit;
         bool restart;
         char text[FORMAT_MAX];
 
+        if (limit > 0)
+                follower_govern(&e->follower, ratio, (double) e->follow_cpu / (double) MAX(elapsed, (nsec_t) 1) / limit,
+                                elapsed);
+        e->follow_cpu = 0;
         if (!e->step_timer || !pace_adjust(&e->pace, &e->config.attrs, has_budget(e), ratio, elapsed, &attrs, &restart))
                 return;
         if (!restart) {

@@ -104,9 +104,10 @@ static void move(Followed *followed, const char *path) {
 
 /* A process that is in a cgroup. */
 static int look_at(Follower *f, pid_t pid, const char *path) {
-        Followed *followed = follow_by_pid(f, pid), as;
+        Followed *followed = follower_find_pid(f, pid), as;
         const FollowSpec *spec = NULL;
         ProcStat stat;
+        nsec_t born;
         int r;
 
         /* a pid is another's only after its owner has ended, of which a pidfd has told before */
@@ -115,7 +116,7 @@ static int look_at(Follower *f, pid_t pid, const char *path) {
                 move(followed, path);
                 return 0;
         }
-        if (!followed && !others_is_due(&f->others, pid, f->pass))
+        if (!followed && !others_is_due(&f->others, pid, f->pass, f->before))
                 return 0;
         f->looks++;
         r = proc_stat_read(f->roots, pid, &stat);
@@ -128,6 +129,10 @@ static int look_at(Follower *f, pid_t pid, const char *path) {
         }
         if (!stat_is_watchable(&stat) || find_spec(f, &stat, path, &spec) != SPEC_FITS) {
                 others_note(&f->others, pid, f->pass);
+                return 0;
+        }
+        if (!follow_is_ripe(f, &stat, &born)) {
+                others_note_young(&f->others, pid, f->pass, born);
                 return 0;
         }
         as = (Followed) {

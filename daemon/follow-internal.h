@@ -11,14 +11,14 @@ struct FollowedPid {
 
 /* ---- follow.c ---- */
 
-/* What is followed and not over under that pid, or NULL. */
-Followed *follow_by_pid(Follower *follower, pid_t pid);
-
 /* Whether it is followed: with a start time, so that a reused pid is another one. */
 bool follow_knows(Follower *follower, pid_t pid, uint64_t start_time);
 
 /* Whether that pid is followed and can be nobody else's: a pidfd would have told the end. */
 bool follow_is_certain(Follower *follower, pid_t pid);
+
+/* Whether it has lived for long enough to be followed; otherwise *ret_born is when it began. */
+bool follow_is_ripe(Follower *follower, const ProcStat *stat, nsec_t *ret_born);
 
 /* Offers a process, to be followed like `as` (children, named, spec); forgets about it where it has gone meanwhile or
  * is another one by now. cgroup: its path, or NULL to have it read. What add returned, PIDREF_E_GONE or -errno. */

@@ -54,6 +54,7 @@ void others_note(Others *o, pid_t pid, uint64_t pass) {
         if (other) {
                 other->looks += other->looks < UINT32_MAX;
                 other->pass = pass;
+                other->born = 0;
                 return;
         }
         if (!reserve(o))
@@ -63,13 +64,24 @@ void others_note(Others *o, pid_t pid, uint64_t pass) {
         o->n++;
 }
 
-bool others_is_due(Others *o, pid_t pid, uint64_t pass) {
+void others_note_young(Others *o, pid_t pid, uint64_t pass, nsec_t born) {
+        Other *other;
+
+        others_note(o, pid, pass);
+        other = find(o, pid);
+        if (other)
+                other->born = born;
+}
+
+bool others_is_due(Others *o, pid_t pid, uint64_t pass, nsec_t before) {
         size_t turns = MAX((o->n + OTHERS_AT_A_TIME - 1) / OTHERS_AT_A_TIME, (size_t) 1);
         Other *other = find(o, pid);
 
         if (!other)
                 return true;
         other->pass = pass;
+        if (other->born > 0)
+                return other->born <= before;
         return other->looks <= OTHERS_NEW || ((uint64_t) pid + pass) % turns == 0;
 }
 

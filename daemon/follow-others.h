@@ -8,10 +8,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/clock.h"
+
 typedef struct Other {
         pid_t pid;
         uint32_t looks; /* so far */
         uint64_t pass;  /* that met it last */
+        nsec_t born;    /* CLOCK_BOOTTIME; 0: it is of no interest */
 } Other;
 
 typedef struct Others {
@@ -30,8 +33,12 @@ void others_deinit(Others *others);
  * it is looked at each time. */
 void others_note(Others *others, pid_t pid, uint64_t pass);
 
-/* Whether one that is met in this pass is to be looked at; true for one that is not known. */
-bool others_is_due(Others *others, pid_t pid, uint64_t pass);
+/* Likewise, of one that is only too young. */
+void others_note_young(Others *others, pid_t pid, uint64_t pass, nsec_t born);
+
+/* Whether one that is met in this pass is to be looked at; true for one that is not known, false for one that was born
+ * after `before`. */
+bool others_is_due(Others *others, pid_t pid, uint64_t pass, nsec_t before);
 
 void others_forget(Others *others, pid_t pid);
 

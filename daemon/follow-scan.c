@@ -19,7 +19,9 @@
 #define SLICE_FIRST 512  /* … of the first one */
 #define FRESH_MAX 1024   /* new pids, per scan: with more, a round begins at once */
 #define YOUNG_LOOKS 3    /* after the first */
-#define YOUNG_MAX 1024
+#define YOUNG_LOOKS_BUSY 1 /* … where many are new */
+#define FRESH_BUSY 64
+#define YOUNG_MAX 4096
 #define PARENTS_AT_A_TIME 8 /* whose lists of children are read, in case that something was overlooked */
 #define CHILDREN_INTERVAL (10 * NSEC_PER_SEC) /* likewise, where there are no such lists */
 
@@ -35,6 +37,7 @@ typedef enum Look {
         LOOK_NOTHING, /* not there, or never to be a target */
         LOOK_OTHER,   /* not what is looked for, now */
         LOOK_SMALL,   /* … but for its size */
+        LOOK_YOUNG,   /* … but for its age */
         LOOK_KNOWN,   /* followed, now or before */
 } Look;
 
@@ -60,7 +63,7 @@ static SpecFit find_spec(const Follower *f, const ProcStat *stat, Followed *ret_
 }
 
 static bool is_child(Follower *f, const ProcStat *stat, Followed *ret_as) {
-        const Followed *parent = follow_by_pid(f, stat->ppid);
+        const Followed *parent = follower_find_pid(f, stat->ppid);
 
         if (!parent || !parent->children)
                 return false;
@@ -81,12 +84,14 @@ static bool is_thread(const Follower *f, pid_t pid) {
         return group && atoi(group + strlen("\nTgid:\t")) != pid;
 }
 
-static int look_at(Follower *f, pid_t pid, ScanFor what, Look *ret) {
+/* *ret_born: when one began that is too young, else 0. */
+static int look_closely(Follower *f, pid_t pid, ScanFor what, Look *ret, nsec_t *ret_born) {
         SpecFit fit = SPEC_NOT;
         ProcStat stat;
         Followed as;
         int r;
 
+        *ret_born = 0;
         *ret = LOOK_NOTHING;
         if (follow_is_certain(f, pid)) {
                 *ret = LOOK_KNOWN;
@@ -113,10 +118,21 @@ static int look_at(Follower *f, pid_t pid, ScanFor what, Look *ret) {
                 *ret = LOOK_NOTHING;
                 return 0;
         }
+        if (!follow_is_ripe(f, &stat, ret_born)) {
+                *ret = LOOK_YOUNG;
+                return 0;
+        }
+        *ret_born = 0;
         r = follow_offer(f, &stat, &as, NULL);
         if (r == FOLLOW_E_NO_ROOM || r == FOLLOW_E_NO_DESCRIPTORS)
                 *ret = LOOK_SMALL; /* another time, as those that are too small */
         return r;
+}
+
+static int look_at(Follower *f, pid_t pid, ScanFor what, Look *ret) {
+        nsec_t born;
+
+        return look_closely(f, pid, what, ret, &born);
 }
 
 /* ---- The round ---- */
@@ -187,20 +203,22 @@ static bool counts_our_pids(const Follower *f) {
         return streq(own, self);
 }
 
-static int look_at_new(Follower *f, pid_t pid, ScanFor what) {
+static int look_at_new(Follower *f, pid_t pid, ScanFor what, unsigned looks) {
+        nsec_t born;
         Look look;
         int r;
 
-        r = look_at(f, pid, what | SCAN_THREADS, &look);
+        r = look_closely(f, pid, what | SCAN_THREADS, &look, &born);
         if (look == LOOK_SMALL)
                 others_note(&f->small, pid, f->pass);
-        else if (look == LOOK_OTHER && f->n_young < YOUNG_MAX)
-                f->young[f->n_young++] = (FollowYoung) { .pid = pid };
+        else if ((look == LOOK_OTHER || look == LOOK_YOUNG) && f->n_young < YOUNG_MAX)
+                f->young[f->n_young++] = (FollowYoung) { .pid = pid, .looks = looks, .born = born };
         return follow_is_fatal(r) ? r : 0;
 }
 
 static int look_at_fresh(Follower *f, ScanFor what) {
-        pid_t last;
+        pid_t last, first;
+        unsigned looks;
         int r = 0;
 
         if (!counts_our_pids(f) || last_pid(f, &last) < 0) {
@@ -217,8 +235,10 @@ static int look_at_fresh(Follower *f, ScanFor what) {
                 f->hasten = true;
                 f->last_pid = last - FRESH_MAX;
         }
-        for (pid_t pid = f->last_pid > 0 ? f->last_pid + 1 : MAX(last - FRESH_MAX, 0) + 1; pid <= last && r == 0; pid++)
-                r = look_at_new(f, pid, what);
+        first = f->last_pid > 0 ? f->last_pid + 1 : MAX(last - FRESH_MAX, 0) + 1;
+        looks = last - first < FRESH_BUSY ? YOUNG_LOOKS : YOUNG_LOOKS_BUSY;
+        for (pid_t pid = first; pid <= last && r == 0; pid++)
+                r = look_at_new(f, pid, what, looks);
         f->last_pid = last;
         return r;
 }
@@ -230,13 +250,14 @@ static int look_at_young(Follower *f, ScanFor what) {
 
         for (size_t i = 0; i < f->n_young && r == 0; i++) {
                 FollowYoung young = f->young[i];
-                Look look;
+                Look look = LOOK_YOUNG;
 
-                r = look_at(f, young.pid, what | SCAN_THREADS, &look);
+                if (young.born <= f->before)
+                        r = look_closely(f, young.pid, what | SCAN_THREADS, &look, &young.born);
                 r = follow_is_fatal(r) ? r : 0;
                 if (look == LOOK_SMALL)
                         others_note(&f->small, young.pid, f->pass);
-                if (look == LOOK_OTHER && ++young.looks < YOUNG_LOOKS)
+                if (look == LOOK_YOUNG || (look == LOOK_OTHER && --young.looks > 0))
                         f->young[kept++] = young;
         }
         f->n_young = kept;
@@ -252,7 +273,7 @@ static int look_at_small(Follower *f) {
                 pid_t pid = f->small.others[i - 1].pid;
                 Look look;
 
-                if (!others_is_due(&f->small, pid, f->pass))
+                if (!others_is_due(&f->small, pid, f->pass, NSEC_INFINITY))
                         continue;
                 r = look_at(f, pid, SCAN_SPECS, &look);
                 r = follow_is_fatal(r) ? r : 0;

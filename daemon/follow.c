@@ -109,20 +109,20 @@ Followed *follower_find(Follower *f, uint64_t target) {
         return low < f->n_followed && f->followed[low].target == target ? &f->followed[low] : NULL;
 }
 
-Followed *follow_by_pid(Follower *f, pid_t pid) {
+Followed *follower_find_pid(Follower *f, pid_t pid) {
         size_t i = place_of_pid(f, pid);
 
         return i < f->n_by_pid && f->by_pid[i].pid == pid ? follower_find(f, f->by_pid[i].target) : NULL;
 }
 
 bool follow_knows(Follower *f, pid_t pid, uint64_t start_time) {
-        const Followed *followed = follow_by_pid(f, pid);
+        const Followed *followed = follower_find_pid(f, pid);
 
         return followed && followed->ref.start_time == start_time;
 }
 
 bool follow_is_certain(Follower *f, pid_t pid) {
-        const Followed *followed = follow_by_pid(f, pid);
+        const Followed *followed = follower_find_pid(f, pid);
 
         return followed && followed->ref.fd >= 0 && pidref_alive(&followed->ref, f->roots);
 }
@@ -262,7 +262,7 @@ static bool is_news(const Follower *f, const Followed *as) {
 }
 
 int follow_offer(Follower *f, const ProcStat *stat, const Followed *as, const char *cgroup) {
-        Followed *followed, *before = follow_by_pid(f, stat->pid);
+        Followed *followed, *before = follower_find_pid(f, stat->pid);
         PidRef ref;
         uint64_t target;
         int r;
@@ -312,6 +312,26 @@ int follow_offer(Follower *f, const ProcStat *stat, const Followed *as, const ch
         }
         watch_exit(f, followed);
         return 0;
+}
+
+bool follow_is_ripe(Follower *f, const ProcStat *stat, nsec_t *ret_born) {
+        *ret_born = proc_stat_born(stat);
+        f->n_new++;
+        return *ret_born <= f->before;
+}
+
+#define PATIENCE_MAX (30 * NSEC_PER_SEC)
+#define PATIENCE_SHARE 0.1 /* of what the daemon may use, for one follower */
+#define NEW_FEW 4          /* a second: there is no reason to be patient */
+
+void follower_govern(Follower *f, double ratio, double used, nsec_t elapsed) {
+        bool few = (double) f->n_new * (double) NSEC_PER_SEC < NEW_FEW * (double) elapsed;
+
+        f->n_new = 0;
+        if (!few && ratio > 1 && used > PATIENCE_SHARE)
+                f->patience = CLAMP(f->patience * 2, NSEC_PER_SEC, PATIENCE_MAX);
+        else if (few || (ratio < 1 && used < PATIENCE_SHARE))
+                f->patience = f->patience >= 2 * NSEC_PER_SEC ? f->patience / 2 : 0;
 }
 
 static uint32_t spec_for_pid(const Follower *f, pid_t pid) {
@@ -380,6 +400,7 @@ int follower_scan(Follower *f, nsec_t now) {
         int r;
 
         f->pass++;
+        f->before = clock_nsec(CLOCK_BOOTTIME) - f->patience;
         find_users(f, now);
         check_users(f);
         r = follow_scan_cgroups(f, now);

@@ -57,7 +57,8 @@ typedef struct FollowEvents {
 /* A new process that is not followed, and how often it was looked at again. */
 typedef struct FollowYoung {
         pid_t pid;
-        unsigned looks;
+        unsigned looks; /* that are left */
+        nsec_t born;    /* CLOCK_BOOTTIME, of one that is only too young; else 0 */
 } FollowYoung;
 
 /* What add returns when there are as many targets as the monitor has room for, or open files as there may be. */
@@ -112,6 +113,10 @@ typedef struct Follower {
         size_t next_parent;  /* whose children are looked for, in turns */
         bool full_scans;     /* this kernel has no /proc/PID/task/TID/children */
 
+        nsec_t patience;     /* so old a process is to be, while very many are new */
+        nsec_t before;       /* CLOCK_BOOTTIME: so long ago is that at this scan */
+        uint64_t n_new;      /* that are what is looked for, followed or too young, since follower_govern() */
+
         nsec_t next_users;
         size_t next_user;
         uint64_t pass;       /* scans */
@@ -127,6 +132,11 @@ void follower_deinit(Follower *follower);
 /* Looks for what is not followed yet, and whether what is followed still fits: about once a second. 0 or -errno. */
 int follower_scan(Follower *follower, nsec_t now);
 
+/* Processes that come and go by the dozen a second take most of what following costs, and nothing is learned of them.
+ * If the daemon uses `ratio` times what it may, above 1, and this follower the share `used` of that, only such as have
+ * lived for a while are followed: for up to half a minute. `elapsed`: since the last call. */
+void follower_govern(Follower *follower, double ratio, double used, nsec_t elapsed);
+
 /* Follows one process by pid; one that is followed already is followed once. 0, PIDREF_E_GONE, what add
  * returned, or -errno. */
 int follower_add_pid(Follower *follower, pid_t pid);
@@ -138,6 +148,9 @@ void follower_forget(Follower *follower, uint64_t target);
 void follower_leave(Follower *follower, uint64_t target);
 
 Followed *follower_find(Follower *follower, uint64_t target);
+
+/* What is followed under that pid, and not over; NULL: nothing. */
+Followed *follower_find_pid(Follower *follower, pid_t pid);
 
 /* Whether processes may come by themselves. */
 bool follower_can_grow(const Follower *follower);

@@ -103,6 +103,10 @@ int proc_uid_read(const RootFds *roots, pid_t pid, uid_t *ret) {
         return 0;
 }
 
+nsec_t proc_stat_born(const ProcStat *stat) {
+        return stat->start_time * (NSEC_PER_SEC / (nsec_t) sysconf(_SC_CLK_TCK));
+}
+
 static bool state_is_dead(char state) {
         return state == 'Z' || state == 'X' || state == 'x';
 }

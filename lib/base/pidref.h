@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 
 enum {
@@ -33,10 +34,14 @@ typedef struct ProcStat {
         char comm[64];
         uint64_t start_time; /* clock ticks since boot */
         uint64_t rss_pages;
-        uint32_t flags;      /* PF_*: 0x00200000 is a kernel thread */
+        uint32_t flags;      /* PF_*: see below */
 } ProcStat;
 
 #define PROC_STAT_KTHREAD UINT32_C(0x00200000)
+#define PROC_STAT_FORKNOEXEC UINT32_C(0x00000040)
+
+/* When it began, on CLOCK_BOOTTIME: to a clock tick, of 10 ms as a rule, and not later than it did. */
+nsec_t proc_stat_born(const ProcStat *stat);
 
 /* Takes a reference; *ret_stat, unless it is NULL, is what was read of that very process. Returns 0, PIDREF_E_GONE or
  * -errno. */

@@ -149,6 +149,20 @@ int process_pagemap(Process *process, Io *io, uint64_t addr, uint64_t *ret) {
         return r;
 }
 
+int process_share(Process *process, Io *io, uint64_t addr, PageShare *ret) {
+        uint64_t entry;
+        int r;
+
+        r = process_pagemap(process, io, addr, &entry);
+        if (r != 0)
+                return r;
+        if (!pagemap_present(entry))
+                *ret = SHARE_NOTHING;
+        else
+                *ret = entry & (PAGEMAP_EXCLUSIVE | PAGEMAP_FILE) ? SHARE_OWN : SHARE_SHARED;
+        return 0;
+}
+
 /* Opens pagemap anew at every update. A process seen between vfork and exec shares its parent's
  * address space, which does not end with the exec: the file opened then would show the parent for
  * ever. This bounds it to one update interval. */

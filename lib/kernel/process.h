@@ -45,6 +45,9 @@ int process_verify(Process *process, Io *io);
  * OPS_E_GONE, OPS_E_DENIED or -errno. */
 int process_pagemap(Process *process, Io *io, uint64_t addr, uint64_t *ret);
 
+/* Whose a page of private memory is, by its pagemap entry. Returns like process_pagemap(). */
+int process_share(Process *process, Io *io, uint64_t addr, PageShare *ret);
+
 /* Reads the address map. Returns like process_pagemap(). */
 int process_map(Process *process, Io *io, const HugetlbDevices *devices, AddressMap **ret);
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "monitor/inherit.h"
 #include "monitor/tune.h"
 
 struct Monitor {
@@ -123,11 +124,18 @@ int monitor_add_target(Monitor *m, pid_t pid, const char *command, Space *space,
 }
 
 static size_t find_target(const Monitor *m, uint64_t id) {
-        size_t i = 0;
+        size_t low = 0, high = m->n_targets;
 
-        while (i < m->n_targets && m->targets[i]->id != id)
-                i++;
-        return i;
+        /* they are in the order of their numbers, which are never used again */
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (m->targets[middle]->id < id)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low < m->n_targets && m->targets[low]->id == id ? low : m->n_targets;
 }
 
 int monitor_remove_target(Monitor *m, uint64_t id) {
@@ -140,6 +148,14 @@ int monitor_remove_target(Monitor *m, uint64_t id) {
         memmove(&m->targets[i], &m->targets[i + 1], (m->n_targets - i - 1) * sizeof(*m->targets));
         m->n_targets--;
         return 0;
+}
+
+void monitor_inherit(Monitor *m, uint64_t child, uint64_t parent, nsec_t forked) {
+        size_t i = find_target(m, child);
+
+        assert(i < m->n_targets);
+        m->targets[i]->heir_of = parent;
+        m->targets[i]->forked = forked;
 }
 
 int monitor_end_target(Monitor *m, uint64_t id, TargetState state) {
@@ -275,6 +291,20 @@ static int make_room(Monitor *m, nsec_t now) {
         return r;
 }
 
+/* The child's map has been read for the first time. */
+static int take_over(Monitor *m, Target *child) {
+        size_t parent = find_target(m, TAKE_GENERIC(child->heir_of, (uint64_t) 0));
+        int n;
+
+        if (parent == m->n_targets)
+                return 0;
+        n = target_inherit(child, m->targets[parent], child->forked, &m->rng);
+        if (n < 0)
+                return n;
+        m->counters.inherited += (uint64_t) n;
+        return 0;
+}
+
 /* Reads maps: of all targets when the update is due, else of those that have none yet or whose size has
  * changed. */
 static int update_targets(Monitor *m, nsec_t now) {
@@ -293,6 +323,8 @@ static int update_targets(Monitor *m, nsec_t now) {
                 if (!target->map_is_due)
                         continue;
                 r = target_update(target, ranges_for(m, target, total), m->attrs.min_regions, now);
+                if (r >= 0 && target->heir_of > 0)
+                        r = take_over(m, target);
                 if (r < 0)
                         return r;
                 updated = true;

@@ -16,6 +16,7 @@ typedef struct MonitorCounters {
         uint64_t updates;
         uint64_t gaps;         /* times that were skipped, see monitor_skip() */
         uint64_t tunings;      /* changes of the intervals by the goal */
+        uint64_t inherited;    /* regions that were taken over from a parent */
 } MonitorCounters;
 
 typedef struct Monitor Monitor;
@@ -28,6 +29,10 @@ Monitor *monitor_free(Monitor *monitor);
 /* Adds a target with its attached space (taken over, also on failure); *ret_id is never used again.
  * Its map is read at the next step. */
 int monitor_add_target(Monitor *monitor, pid_t pid, const char *command, Space *space, uint64_t *ret_id);
+
+/* The target has just been added, and was forked by that other one at that time or a little later: what it has of it is
+ * taken over when its map is read (inherit.h). */
+void monitor_inherit(Monitor *monitor, uint64_t child, uint64_t parent, nsec_t forked);
 
 /* 0, or -ENOENT. What it taught is gone with it. */
 int monitor_remove_target(Monitor *monitor, uint64_t id);

@@ -104,6 +104,13 @@ typedef struct SpaceSize {
         uint64_t resident;
 } SpaceSize;
 
+/* Whose a page of private memory is. */
+typedef enum PageShare {
+        SHARE_NOTHING, /* no page there */
+        SHARE_OWN,
+        SHARE_SHARED,  /* others have it as well: after a fork, before a write */
+} PageShare;
+
 typedef struct SourceOps {
         const char *name;
         Granularity granularity;
@@ -125,6 +132,9 @@ typedef struct SourceOps {
 
         /* How large the address space is; zeros where that is not known. Cheap: one small file. */
         SpaceSize (*size)(Source *source, Space *space);
+
+        /* Whose the page at this address is. NULL: not known. */
+        int (*share)(Source *source, Space *space, uint64_t addr, PageShare *ret);
 
         void (*free)(Source *source);
 } SourceOps;

@@ -188,6 +188,12 @@ int target_check(Target *target) {
         return 0;
 }
 
+int target_page_share(Target *target, uint64_t addr, PageShare *ret) {
+        int r = target->source->ops->share(target->source, target->space, addr, ret);
+
+        return r > 0 ? note_outcome(target, r) : r;
+}
+
 int target_reserve_samples(Target *target, size_t n) {
         Sample *samples;
         size_t allocated;

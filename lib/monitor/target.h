@@ -29,6 +29,8 @@ typedef struct Target {
         size_t n_samples;
         size_t n_checked; /* of the last check: their verdicts are still in `samples` */
         size_t samples_allocated;
+        uint64_t heir_of; /* the target that it was forked by, until its map has been read; 0: none */
+        nsec_t forked;
         uint64_t walk; /* of the policy `directed`: where its exploration is, in 2^-64 of the whole */
 } Target;
 
@@ -58,5 +60,8 @@ bool target_look(Target *target, nsec_t now, nsec_t shortest, nsec_t longest);
  * next update. */
 int target_prepare(Target *target);
 int target_check(Target *target);
+
+/* Whose the page is; the source must be able to tell. Returns like target_update(). */
+int target_page_share(Target *target, uint64_t addr, PageShare *ret);
 
 int target_reserve_samples(Target *target, size_t n);

@@ -193,6 +193,10 @@ static SpaceSize idle_size(Source *base, Space *space) {
         return process_size(&space->process);
 }
 
+static int idle_share(Source *base, Space *space, uint64_t addr, PageShare *ret) {
+        return process_share(&space->process, &idle_source(base)->marker.io, addr, ret);
+}
+
 static void idle_free(Source *base) {
         IdleSource *source = idle_source(base);
 
@@ -212,6 +216,7 @@ static const SourceOps idle_ops = {
         .prepare = idle_prepare,
         .check = idle_check,
         .size = idle_size,
+        .share = idle_share,
         .free = idle_free,
 };
 

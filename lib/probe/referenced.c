@@ -162,6 +162,10 @@ static SpaceSize referenced_size(Source *base, Space *space) {
         return process_size(&space->process);
 }
 
+static int referenced_share(Source *base, Space *space, uint64_t addr, PageShare *ret) {
+        return process_share(&space->process, &referenced_source(base)->io, addr, ret);
+}
+
 static void referenced_free(Source *base) {
         free(referenced_source(base));
 }
@@ -178,6 +182,7 @@ static const SourceOps referenced_ops = {
         .prepare = referenced_prepare,
         .check = referenced_check,
         .size = referenced_size,
+        .share = referenced_share,
         .free = referenced_free,
 };
 

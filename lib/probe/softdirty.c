@@ -116,6 +116,10 @@ static SpaceSize softdirty_size(Source *base, Space *space) {
         return process_size(&space->process);
 }
 
+static int softdirty_share(Source *base, Space *space, uint64_t addr, PageShare *ret) {
+        return process_share(&space->process, &softdirty_source(base)->io, addr, ret);
+}
+
 static void softdirty_free(Source *base) {
         free(softdirty_source(base));
 }
@@ -132,6 +136,7 @@ static const SourceOps softdirty_ops = {
         .prepare = softdirty_prepare,
         .check = softdirty_check,
         .size = softdirty_size,
+        .share = softdirty_share,
         .free = softdirty_free,
 };
 

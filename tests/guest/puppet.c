@@ -120,12 +120,15 @@ static void add_beat(char *start, size_t size, long period) {
                 beats[n_beats++] = (Beat) { start, size, period, now_ms() + period };
 }
 
-/* A process like this one that only waits. */
-static void spawn(void) {
+/* A process like this one that only waits; of an area it makes new memory at the same place before. */
+static void spawn(char *start, size_t size) {
         pid_t pid = fork();
 
         if (pid == 0) {
                 (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+                if (size > 0 && munmap(start, size) == 0 &&
+                    mmap(start, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == start)
+                        fill(start, size);
                 for (;;)
                         pause();
         }
@@ -193,7 +196,7 @@ static bool obey(char *line, char **argv) {
         else if (strcmp(what, "unmap") == 0)
                 printf("%d\n", munmap((char *) a, b));
         else if (strcmp(what, "fork") == 0)
-                spawn();
+                spawn((char *) a, b);
         else if (strcmp(what, "burst") == 0)
                 burst((long) a, b), puts("0");
         else if (strcmp(what, "reap") == 0)

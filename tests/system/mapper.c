@@ -79,6 +79,31 @@ static int hold(size_t size, char **program) {
         }
 }
 
+/* keep BYTES: writes two areas once, says where they are, and waits. SIGUSR2: forks a process that makes new memory at
+ * the place of the second one, writes to that, says its pid and waits. */
+__attribute__((noreturn)) static void keep(size_t size) {
+        char *kept = map(size, PROT_READ | PROT_WRITE | PROT_EXEC), *anew = map(size, PROT_READ | PROT_WRITE);
+
+        (void) signal(SIGUSR2, on_signal);
+        touch(kept, size);
+        touch(anew, size);
+        say("pid", getpid());
+        say("kept", (long) kept);
+        say("anew", (long) anew);
+        for (int forked = 0;;) {
+                nap(20);
+                if (forks == forked || (forked = forks, fork()) != 0)
+                        continue;
+                if (munmap(anew, size) < 0 || mmap(anew, size, PROT_READ | PROT_WRITE,
+                                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != anew)
+                        _exit(1);
+                touch(anew, size);
+                say("pid", getpid());
+                for (;;)
+                        nap(1000);
+        }
+}
+
 /* many AREAS: that many mappings which the kernel cannot join, held. */
 __attribute__((noreturn)) static void many(long areas) {
         for (long i = 0; i < areas; i++)
@@ -192,6 +217,8 @@ int main(int argc, char **argv) {
 
         if (strcmp(argv[1], "hold") == 0)
                 return hold((size_t) number, argv + 3);
+        if (strcmp(argv[1], "keep") == 0)
+                keep((size_t) number);
         if (strcmp(argv[1], "many") == 0)
                 many(number);
         if (strcmp(argv[1], "churn") == 0)

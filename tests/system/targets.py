@@ -123,6 +123,29 @@ class Targets(Case):
     self.snapshot(self.link, name, lambda s: pids(s) == [process.pid])
     self.assertEqual(self.server.said(rf'\(pid {child}\) has ended'), 1)
 
+  def test_a_child_has_the_idle_memory_of_its_parent(self):
+    process = self.target('keep', 8 * MIB)
+    kept, anew = (int(process.stdout.readline().split()[1]) for _ in range(2))
+    name = self.link.start(targets=[{'pid': process.pid}], **REAL)
+
+    def ages(snapshot, pid, start):
+      """Of the region that is this area."""
+      target = target_of(snapshot, pid)
+      mine = [r for r in snapshot['regions'] if target and r['target'] == target['id']]
+      return [r['age_ns'] / 1e9 for r in mine if (r['start'], r['end']) == (start, start + 8 * MIB)]
+
+    def is_aged(snapshot):
+      return all(ages(snapshot, process.pid, start) and min(ages(snapshot, process.pid, start)) > 3 for start in (kept, anew))
+
+    self.snapshot(self.link, name, is_aged)
+    began = time.monotonic()
+    child = self.child(process)
+    seen = self.snapshot(self.link, name, lambda s: ages(s, child, kept) and ages(s, child, anew))
+    since = time.monotonic() - began
+    self.assertGreater(min(ages(seen, child, kept)), 3)
+    self.assertLessEqual(max(ages(seen, child, anew)), since)
+    os.kill(child, signal.SIGKILL)
+
   def test_children_are_left_alone_on_demand(self):
     process = self.target('hold', MIB)
     name = self.link.start(targets=[{'pid': process.pid, 'children': False}], **REAL)

@@ -407,13 +407,69 @@ START_TEST(cgroup_members_that_are_not_looked_for_cost_little) {
 }
 END_TEST
 
-/* ---- Cgroups ---- */
-
 static void take_events(Host *host) {
         bool changed;
 
         ck_assert_int_eq(cgroup_watch_read(&host->follower.cgroups, &changed), 0);
 }
+
+/* Begun just now. */
+static void add_young(Host *host, pid_t pid, const char *command) {
+        unsigned ticks = (unsigned) (clock_nsec(CLOCK_BOOTTIME) / (NSEC_PER_SEC / (nsec_t) sysconf(_SC_CLK_TCK)));
+
+        set_process(host, pid, command, 'S', 1, ticks, 0, 100);
+}
+
+/* While very many come and go, only those are followed that stay. */
+START_TEST(patience) {
+        uint64_t before;
+        Host host;
+
+        host_init(&host);
+        add_cgroup(&host, "/a");
+        host.specs[0] = (TargetConfig) { .command = (char *) "web" };
+        host.specs[1] = (TargetConfig) { .cgroup = (char *) "/a" };
+        host.n_specs = 2;
+        add_process(&host, 9, "sh");
+        set_last_pid(&host, 9);
+        follow(&host);
+        scan(&host, 1);
+        host.follower.n_new = 100;
+        follower_govern(&host.follower, 1.5, 0.5, NSEC_PER_SEC);
+        ck_assert_uint_eq(host.follower.patience, NSEC_PER_SEC);
+        for (unsigned i = 0; i < 10; i++) {
+                host.follower.n_new = 100;
+                follower_govern(&host.follower, 1.5, 0.5, NSEC_PER_SEC);
+        }
+        ck_assert_uint_eq(host.follower.patience, 30 * NSEC_PER_SEC);
+
+        add_young(&host, 10, "web");
+        add_young(&host, 11, "x");
+        set_process(&host, 12, "web", 'S', 1, 1, 0, 100);
+        fill_cgroup(&host, "/a", "11\n");
+        set_last_pid(&host, 12);
+        take_events(&host);
+        scan(&host, 2);
+        ck_assert_str_eq(followed(&host), "12");
+        /* nor are they looked at again before it is time */
+        before = host.follower.looks;
+        host.follower.round = host.follower.round ?: opendir("/nowhere");
+        for (nsec_t t = 3; t < 10; t++)
+                scan(&host, t);
+        ck_assert_uint_le(host.follower.looks - before, 7 * 5); /* by the round */
+        ck_assert_str_eq(followed(&host), "12");
+
+        /* few are new: there is time for everybody */
+        for (unsigned i = 0; i < 6; i++)
+                follower_govern(&host.follower, 1.5, 0.5, NSEC_PER_SEC);
+        ck_assert_uint_eq(host.follower.patience, 0);
+        scan(&host, 10);
+        ck_assert_str_eq(followed(&host), "10 11 12");
+        host_deinit(&host);
+}
+END_TEST
+
+/* ---- Cgroups ---- */
 
 START_TEST(cgroups_come_and_go) {
         Host host;
@@ -458,7 +514,7 @@ START_TEST(cgroups_come_and_go) {
         ck_assert_int_eq(cgroup_watch_look(&host.follower.cgroups), 0);
         ck_assert_ptr_nonnull(cgroup_watch_find(&host.follower.cgroups, "/web/x"));
         scan(&host, 5);
-        ck_assert_ptr_nonnull(follow_by_pid(&host.follower, 10));
+        ck_assert_ptr_nonnull(follower_find_pid(&host.follower, 10));
         host_deinit(&host);
 }
 END_TEST
@@ -524,8 +580,8 @@ START_TEST(a_pid_used_again_is_another_process) {
         set_process(&host, 10, "new", 'S', 1, 200, 0, 100);
         scan(&host, 2);
         ck_assert_uint_eq(host.exited, 1);
-        ck_assert_uint_eq(follow_by_pid(&host.follower, 10)->ref.start_time, 200);
-        ck_assert_uint_eq(follow_by_pid(&host.follower, 10)->target, 2);
+        ck_assert_uint_eq(follower_find_pid(&host.follower, 10)->ref.start_time, 200);
+        ck_assert_uint_eq(follower_find_pid(&host.follower, 10)->target, 2);
         /* the old one is still there, to be told of */
         ck_assert(follower_find(&host.follower, 1)->over);
         follower_forget(&host.follower, 1);
@@ -555,8 +611,8 @@ START_TEST(entries_overlap) {
         scan(&host, 1);
         scan(&host, 2);
         ck_assert_str_eq(followed(&host), "10 11");
-        ck_assert_int_eq(follow_by_pid(&host.follower, 10)->spec, 1);
-        ck_assert_int_eq(follow_by_pid(&host.follower, 11)->spec, 0);
+        ck_assert_int_eq(follower_find_pid(&host.follower, 10)->spec, 1);
+        ck_assert_int_eq(follower_find_pid(&host.follower, 11)->spec, 0);
         host_deinit(&host);
 }
 END_TEST
@@ -620,6 +676,7 @@ int main(void) {
         tcase_add_test(tests, sizes);
         tcase_add_test(tests, others_cost_nothing);
         tcase_add_test(tests, cgroup_members_that_are_not_looked_for_cost_little);
+        tcase_add_test(tests, patience);
         tcase_add_test(tests, cgroups_come_and_go);
         tcase_add_test(tests, cgroups_that_are_not_watched_are_counted);
         tcase_add_test(tests, a_pid_used_again_is_another_process);

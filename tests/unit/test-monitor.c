@@ -20,6 +20,10 @@ typedef struct Script {
         unsigned areas; /* instead */
         unsigned checks;
         unsigned looks;
+        uint32_t flags; /* of all mappings */
+        int share_result;
+        uint64_t own;   /* from here on pages are a child's own */
+        uint64_t none;  /* … and from here on there are none */
 } Script;
 
 struct Space {
@@ -47,9 +51,9 @@ static int script_map(Source *source, Space *space, AddressMap **ret) {
                 return s->map_result;
         map = address_map_new();
         for (uint64_t i = 1; i <= s->areas; i++)
-                ck_assert_int_eq(address_map_add(map, i * 1000 * MIB, i * 1000 * MIB + MIB, "b", 0), 0);
+                ck_assert_int_eq(address_map_add(map, i * 1000 * MIB, i * 1000 * MIB + MIB, "b", s->flags), 0);
         if (s->map_end > MIB && s->areas == 0)
-                ck_assert_int_eq(address_map_add(map, MIB, s->map_end, "a", 0), 0);
+                ck_assert_int_eq(address_map_add(map, MIB, s->map_end, "a", s->flags), 0);
         *ret = map;
         return 0;
 }
@@ -85,6 +89,16 @@ static SpaceSize script_size(Source *source, Space *space) {
         return (SpaceSize) { .mapped = s->map_end, .resident = 4096 };
 }
 
+static int script_share(Source *source, Space *space, uint64_t addr, PageShare *ret) {
+        const Script *s = (const Script *) source;
+
+        (void) space;
+        if (s->share_result != 0)
+                return s->share_result;
+        *ret = addr >= s->none ? SHARE_NOTHING : addr >= s->own ? SHARE_OWN : SHARE_SHARED;
+        return 0;
+}
+
 static const SourceOps script_ops = {
         .name = "script",
         .sees_reads = true,
@@ -95,6 +109,7 @@ static const SourceOps script_ops = {
         .prepare = script_prepare,
         .check = script_check,
         .size = script_size,
+        .share = script_share,
 };
 
 static Script script;
@@ -106,7 +121,13 @@ static void set_up(void) {
         Space *space;
 
         now = NSEC_PER_SEC;
-        script = (Script) { .source.ops = &script_ops, .map_end = 101 * MIB, .trials = 1 };
+        script = (Script) {
+                .source.ops = &script_ops,
+                .map_end = 101 * MIB,
+                .trials = 1,
+                .own = UINT64_MAX,
+                .none = UINT64_MAX,
+        };
         ck_assert_int_eq(monitor_new(&MONITOR_ATTRS_DEFAULT, &ADAPT_CLASSIC, &script.source, 1, now, &monitor), 0);
         ck_assert_int_eq(script_attach(&script.source, 1, &space), 0);
         ck_assert_int_eq(monitor_add_target(monitor, 1, "one", space, &target_id), 0);
@@ -229,6 +250,157 @@ START_TEST(rate_is_an_exact_fraction) {
                 ck_assert_uint_ge(snapshot->regions[i].samples, 19);
                 ck_assert_uint_eq(snapshot->regions[i].hits, snapshot->regions[i].samples);
         }
+}
+END_TEST
+
+/* ---- Forks ---- */
+
+/* A parent whose memory is idle for so long; then a child. Returns when that was forked. */
+static nsec_t fork_after(nsec_t idle, uint64_t *ret_child) {
+        nsec_t forked;
+        Space *space;
+
+        script.idle = true;
+        script.flags = MAPPING_ANON;
+        run(idle);
+        forked = now;
+        now += NSEC_PER_SEC / 2; /* until it was found */
+        ck_assert_int_eq(script_attach(&script.source, 2, &space), 0);
+        ck_assert_int_eq(monitor_add_target(monitor, 2, "one", space, ret_child), 0);
+        monitor_inherit(monitor, *ret_child, target_id, forked);
+        return forked;
+}
+
+/* Bytes of a target that are at least so old, in the latest snapshot. */
+static uint64_t bytes_of_age(uint64_t target, nsec_t age) {
+        const Snapshot *snapshot = monitor_snapshot(monitor);
+        uint64_t bytes = 0;
+
+        for (size_t i = 0; i < snapshot->n_targets; i++) {
+                const SnapshotTarget *t = &snapshot->targets[i];
+
+                for (size_t k = t->first_region; t->id == target && k < t->first_region + t->n_regions; k++)
+                        if (snapshot->regions[k].age >= age)
+                                bytes += snapshot->regions[k].end - snapshot->regions[k].start;
+        }
+        return bytes;
+}
+
+/* What the parent has not accessed for a minute is as old in the child; what the child has mapped beside it is new. */
+START_TEST(a_child_has_its_parents_idle_memory) {
+        uint64_t child;
+
+        (void) fork_after(60 * NSEC_PER_SEC, &child);
+        script.map_end = 151 * MIB;
+        run(5 * NSEC_PER_SEC);
+        ck_assert_uint_gt(monitor_counters(monitor)->inherited, 0);
+        ck_assert_uint_eq(bytes_of_age(child, 60 * NSEC_PER_SEC), 100 * MIB);
+        ck_assert_uint_eq(bytes_of_age(child, 6 * NSEC_PER_SEC), 100 * MIB);
+        ck_assert_uint_eq(bytes_of_age(child, 0), 150 * MIB);
+        /* its own accesses end that */
+        script.idle = false;
+        run(10 * NSEC_PER_SEC);
+        ck_assert_uint_eq(bytes_of_age(child, 20 * NSEC_PER_SEC), 0);
+}
+END_TEST
+
+START_TEST(what_a_child_has_written_or_mapped_is_new) {
+        uint64_t child;
+
+        script.own = 51 * MIB;
+        (void) fork_after(60 * NSEC_PER_SEC, &child);
+        run(5 * NSEC_PER_SEC);
+        /* a region is taken over as a whole or not at all */
+        ck_assert_uint_le(bytes_of_age(child, 10 * NSEC_PER_SEC), 50 * MIB);
+        ck_assert_uint_eq(bytes_of_age(target_id, 60 * NSEC_PER_SEC), 100 * MIB);
+}
+END_TEST
+
+START_TEST(nothing_is_known_of_what_is_not_there) {
+        uint64_t child;
+
+        script.none = 0;
+        (void) fork_after(60 * NSEC_PER_SEC, &child);
+        run(5 * NSEC_PER_SEC);
+        ck_assert_uint_eq(bytes_of_age(child, 10 * NSEC_PER_SEC), 0);
+        ck_assert_uint_eq(monitor_counters(monitor)->inherited, 0);
+}
+END_TEST
+
+START_TEST(what_is_no_private_memory_is_not_inherited) {
+        static const uint32_t flags[] = { 0, MAPPING_ANON | MAPPING_SHARED, MAPPING_ANON | MAPPING_HUGETLB };
+        uint64_t child;
+
+        (void) fork_after(60 * NSEC_PER_SEC, &child);
+        script.flags = flags[_i];
+        run(5 * NSEC_PER_SEC);
+        ck_assert_uint_eq(bytes_of_age(child, 10 * NSEC_PER_SEC), 0);
+}
+END_TEST
+
+/* Both map memory at the same place, after the fork. */
+START_TEST(what_the_parent_mapped_since_is_not_inherited) {
+        uint64_t child;
+        Space *space;
+
+        script.idle = true;
+        script.flags = MAPPING_ANON;
+        run(60 * NSEC_PER_SEC);
+        ck_assert_int_eq(script_attach(&script.source, 2, &space), 0);
+        ck_assert_int_eq(monitor_add_target(monitor, 2, "one", space, &child), 0);
+        monitor_inherit(monitor, child, target_id, NSEC_PER_SEC / 2);
+        run(5 * NSEC_PER_SEC);
+        ck_assert_uint_eq(bytes_of_age(child, 10 * NSEC_PER_SEC), 0);
+}
+END_TEST
+
+START_TEST(what_the_parent_accesses_is_not_inherited) {
+        uint64_t child;
+
+        script.flags = MAPPING_ANON;
+        run(60 * NSEC_PER_SEC);
+        (void) fork_after(0, &child);
+        run(5 * NSEC_PER_SEC);
+        ck_assert_uint_eq(bytes_of_age(child, 10 * NSEC_PER_SEC), 0);
+}
+END_TEST
+
+/* It ends, or becomes another program, while it is looked at. */
+START_TEST(a_child_that_changes_meanwhile) {
+        uint64_t child;
+
+        (void) fork_after(60 * NSEC_PER_SEC, &child);
+        script.share_result = _i == 0 ? OPS_E_REPLACED : OPS_E_GONE;
+        run(5 * NSEC_PER_SEC);
+        ck_assert_uint_eq(bytes_of_age(child, 10 * NSEC_PER_SEC), 0);
+        ck_assert_int_eq(monitor_target(monitor, 1)->state, _i == 0 ? TARGET_RUNNING : TARGET_ENDED);
+        ck_assert_uint_eq(monitor_target(monitor, 1)->address_space, _i == 0 ? 2 : 1);
+}
+END_TEST
+
+START_TEST(a_parent_that_has_ended) {
+        uint64_t child;
+
+        (void) fork_after(60 * NSEC_PER_SEC, &child);
+        if (_i == 0)
+                ck_assert_int_eq(monitor_remove_target(monitor, target_id), 0);
+        else
+                ck_assert_int_eq(monitor_end_target(monitor, target_id, TARGET_ENDED), 0);
+        run(5 * NSEC_PER_SEC);
+        ck_assert_uint_eq(bytes_of_age(child, 10 * NSEC_PER_SEC), 0);
+}
+END_TEST
+
+/* More areas than may be taken over. */
+START_TEST(a_heritage_of_many_parts) {
+        uint64_t child;
+
+        script.areas = 200;
+        (void) fork_after(60 * NSEC_PER_SEC, &child);
+        run(5 * NSEC_PER_SEC);
+        ck_assert_uint_eq(monitor_counters(monitor)->inherited, 64);
+        ck_assert_uint_ge(bytes_of_age(child, 60 * NSEC_PER_SEC), 32 * MIB);
+        ck_assert_uint_eq(bytes_of_age(child, 0), bytes_of_age(target_id, 0));
 }
 END_TEST
 
@@ -467,6 +639,15 @@ int main(void) {
         tcase_add_test(tests, a_gap_is_no_age);
         tcase_add_test(tests, rate_is_an_exact_fraction);
         tcase_add_test(tests, end_of_target);
+        tcase_add_test(tests, a_child_has_its_parents_idle_memory);
+        tcase_add_test(tests, what_a_child_has_written_or_mapped_is_new);
+        tcase_add_test(tests, nothing_is_known_of_what_is_not_there);
+        tcase_add_test(tests, what_the_parent_mapped_since_is_not_inherited);
+        tcase_add_test(tests, what_the_parent_accesses_is_not_inherited);
+        tcase_add_test(tests, a_heritage_of_many_parts);
+        tcase_add_loop_test(tests, what_is_no_private_memory_is_not_inherited, 0, 3);
+        tcase_add_loop_test(tests, a_child_that_changes_meanwhile, 0, 2);
+        tcase_add_loop_test(tests, a_parent_that_has_ended, 0, 2);
         tcase_add_test(tests, denied);
         tcase_add_test(tests, exec_begins_anew);
         tcase_add_test(tests, exec_while_mapping);
