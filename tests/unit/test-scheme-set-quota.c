@@ -519,6 +519,34 @@ START_TEST(goal_of_what_comes_back) {
 }
 END_TEST
 
+START_TEST(what_comes_back_to_physical_memory) {
+        SchemeConfig config = pageout_of("x");
+        PlanResult *result;
+        Plan *plan;
+        WORLD;
+
+        w.targets[0].pid = 0;
+        w.target_facts[0] = (TargetFacts) { .physical = true };
+        world_configure(&w, &config, 1);
+        world_add(&w, 0, 0, 50, 0, 1000 * SEC);
+        plan = world_step(&w);
+        ck_assert_uint_eq(plan->n_audits, 0); /* nothing was taken yet */
+        ck_assert_uint_eq(world_settle(&w, plan), 50 * PAGE);
+
+        /* by the scheme alone: the actor knows what was there */
+        plan = world_step(&w);
+        ck_assert_uint_eq(plan->n_audits, 1);
+        ck_assert(plan->targets[plan->audits[0].target].physical);
+        ck_assert_uint_eq(plan->audits[0].cookie, world_view(&w, "x").id);
+        result = plan_result_new(plan);
+        result->audits[0] = (AuditResult) { .known = true, .back = 20 * PAGE };
+        ck_assert_int_eq(scheme_set_settle(w.set, plan, result, w.now), 0);
+        plan_free(plan);
+        plan_result_free(result);
+        ck_assert_uint_eq(world_view(&w, "x").stats->refaulted, 20 * PAGE);
+}
+END_TEST
+
 START_TEST(goals_of_the_system) {
         GoalConfig goal = { .metric = GOAL_NODE_MEM_FREE, .target = 0.5 };
         SchemeConfig config = with_goal(&goal);
@@ -574,6 +602,7 @@ int main(void) {
         tcase_add_test(tests, goal_of_the_resident_size);
         tcase_add_test(tests, goal_of_the_resident_size_over_the_working_set);
         tcase_add_test(tests, goal_of_what_comes_back);
+        tcase_add_test(tests, what_comes_back_to_physical_memory);
         tcase_add_test(tests, goals_of_the_system);
         tcase_add_test(tests, goals_that_are_met_stop_it);
         suite_add_tcase(suite, tests);
