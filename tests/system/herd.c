@@ -25,8 +25,9 @@ static _Noreturn void live(long long ns) {
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != herder)
                 _exit(1);
-        for (; ns < 0;)
-                (void) pause();
+        if (ns < 0)
+                for (;;)
+                        (void) pause();
         sleep_ns(ns);
         _exit(0);
 }

@@ -146,6 +146,21 @@ class Targets(Case):
     self.assertLessEqual(max(ages(seen, child, anew)), since)
     os.kill(child, signal.SIGKILL)
 
+  def test_a_restart_begins_anew(self):
+    """What restarts has other memory, and its monitor goes on."""
+    process = self.target('keep', 8 * MIB, name='udt-restart')
+    name = self.link.start(targets=[{'command': 'udt-restart'}], **REAL)
+    old = self.snapshot(self.link, name, lambda s: max((r['age_ns'] for r in s['regions']), default=0) > 3e9)
+    self.end(process)
+    began = time.monotonic_ns()
+    again = self.target('keep', 8 * MIB, name='udt-restart')
+    seen = self.snapshot(self.link, name, lambda s: target_of(s, again.pid) and not target_of(s, process.pid))
+    self.assertLessEqual(max(r['age_ns'] for r in seen['regions']), time.monotonic_ns() - began)
+    self.assertGreater(seen['sequence'], old['sequence'])
+    self.assertNotEqual(target_of(seen, again.pid)['id'], target_of(old, process.pid)['id'])
+    entry = self.link.call('GetTargets', {'name': name})['monitors'][0]['entries'][0]
+    self.assertEqual((entry['found'], entry['ended'], entry['targets']), (2, 1, 1))
+
   def test_children_are_left_alone_on_demand(self):
     process = self.target('hold', MIB)
     name = self.link.start(targets=[{'pid': process.pid, 'children': False}], **REAL)
