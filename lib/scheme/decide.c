@@ -300,7 +300,7 @@ static int claim(Decision *d, size_t first) {
                 };
                 int r;
 
-                r = ledger_add(&d->claimed, &entry);
+                r = ledger_add(&d->claimed, &entry, NULL);
                 if (r < 0)
                         return r;
         }

@@ -140,6 +140,16 @@ static uint64_t still_away(const LedgerEntry *old, const LedgerEntry *new) {
         return part.applied - MIN(part.back, part.applied);
 }
 
+/* The least of that: as much as may be lies outside of the newer one. */
+static uint64_t surely_away(const LedgerEntry *old, const LedgerEntry *new) {
+        uint64_t away = old->applied - MIN(old->back, old->applied);
+        uint64_t outside = old->end - old->start - (MIN(old->end, new->end) - MAX(old->start, new->start));
+
+        if (old->address_space != new->address_space || old->pretended || new->pretended)
+                return 0;
+        return away - MIN(outside, away);
+}
+
 /* What was taken before and was found away when it was acted on again may come back as well as what was taken now. */
 static void carry_over(LedgerEntry *new, uint64_t away) {
         uint64_t size = new->end - new->start, absent = size - MIN(new->left, size);
@@ -147,9 +157,9 @@ static void carry_over(LedgerEntry *new, uint64_t away) {
         new->applied += MIN(away, absent - MIN(new->applied, absent));
 }
 
-int ledger_add(Ledger *ledger, const LedgerEntry *entry) {
+int ledger_add(Ledger *ledger, const LedgerEntry *entry, uint64_t *ret_back) {
+        uint64_t away = 0, surely = 0, size = entry->end - entry->start, present;
         LedgerEntry new = *entry;
-        uint64_t away = 0;
         uint32_t level = 0;
         size_t i;
         int r;
@@ -170,9 +180,13 @@ int ledger_add(Ledger *ledger, const LedgerEntry *entry) {
                 if (new.settled && old->settled)
                         new.rest = MAX(new.rest, MIN(old->rest * 2, LEDGER_SETTLED_MAX));
                 away += still_away(old, &new);
+                surely += surely_away(old, &new);
                 i = cut_out(ledger, i, new.start, new.end);
         }
 
+        present = MIN(new.applied + new.left, size);
+        if (ret_back)
+                *ret_back = surely - MIN(surely, size - present);
         carry_over(&new, away);
         new.level = level;
         new.came_back = false;

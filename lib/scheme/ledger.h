@@ -39,8 +39,10 @@ void ledger_deinit(Ledger *ledger);
 
 /* Takes an entry down; where it overlaps older ones they shrink, and what they knew about coming back is
  * inherited, and so is what they took and what is still away (see left). rest_until, level, came_back, back and
- * returned are set here. With the ledger full the entry that would have been forgotten first goes. 0 or -ENOMEM. */
-int ledger_add(Ledger *ledger, const LedgerEntry *entry);
+ * returned are set here. *ret_back (or NULL): bytes that had come back before they were taken again, and that no audit
+ * had seen; no more than is certain. With the ledger full the entry that would have been forgotten first goes. 0 or
+ * -ENOMEM. */
+int ledger_add(Ledger *ledger, const LedgerEntry *entry, uint64_t *ret_back);
 
 typedef int (*ledger_piece_t)(void *userdata, uint64_t start, uint64_t end);
 

@@ -96,9 +96,17 @@ static uint64_t passed_for_rate(const PlanItem *item, const ItemResult *result) 
         return held_back - MIN(held_back, tail - MIN(tail, unreached));
 }
 
+static void count_back(Running *running, uint64_t bytes, nsec_t now) {
+        running->stats.refaulted += bytes;
+        running_fade(running, now);
+        running->recent_back += (double) bytes;
+}
+
 static int remember(Running *running, const Plan *plan, const PlanItem *item, const ItemResult *result, nsec_t now) {
         const PlanTarget *target = &plan->targets[item->target];
         bool dry_run = plan->schemes[item->scheme].dry_run;
+        uint64_t back;
+        int r;
         LedgerEntry entry = {
                 .target = target->id,
                 .address_space = target->address_space,
@@ -120,7 +128,10 @@ static int remember(Running *running, const Plan *plan, const PlanItem *item, co
         /* what was planned as a dry run is no reason to hold back once it has become serious */
         if (plan->schemes[item->scheme].spec->config.dry_run && running_acts(running))
                 return 0;
-        return ledger_add(&running->ledger, &entry);
+        r = ledger_add(&running->ledger, &entry, &back);
+        if (r == 0 && running->spec->config.action == ACTION_PAGEOUT && !target->physical)
+                count_back(running, back, now);
+        return r;
 }
 
 /* What the others know of the memory that this one has moved. */
@@ -181,9 +192,7 @@ static void settle_audit(SchemeSet *set, const Plan *plan, size_t i, const PlanR
         else
                 bytes = ledger_audit(&running->ledger, plan->targets[audit->target].id, audit->start, audit->end,
                                      result->audits[i].resident, now, running_backs_off(running));
-        running->stats.refaulted += bytes;
-        running_fade(running, now);
-        running->recent_back += (double) bytes;
+        count_back(running, bytes, now);
 }
 
 int scheme_set_settle(SchemeSet *set, const Plan *plan, const PlanResult *result, nsec_t now) {

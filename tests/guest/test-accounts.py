@@ -62,7 +62,8 @@ def accounts_agree(server):
   with Puppet() as p:
     idle = p.map('anon', 24 * MIB)
     back = (idle[0], 6 * MIB)
-    with Monitor(server, [p], cold('1s', quotas={'sz': '4MiB', 'reset_interval': '500ms'})) as m:
+    # what was taken rests until all of it is seen to be in use
+    with Monitor(server, [p], cold('4s', quotas={'sz': '8MiB', 'reset_interval': '500ms'})) as m:
       # the daemon tries pageout on itself first
       before = written()
       state = m.until(lambda s: s['applied_bytes'] == idle[1])

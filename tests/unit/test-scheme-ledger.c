@@ -46,7 +46,7 @@ static LedgerEntry acted(uint64_t first, uint64_t end, nsec_t now) {
 static void add(Ledger *ledger, uint64_t first, uint64_t end, nsec_t now) {
         LedgerEntry entry = acted(first, end, now);
 
-        ck_assert_int_eq(ledger_add(ledger, &entry), 0);
+        ck_assert_int_eq(ledger_add(ledger, &entry, NULL), 0);
 }
 
 static bool rests(const Ledger *ledger, uint64_t page, nsec_t now) {
@@ -115,7 +115,7 @@ START_TEST(other_targets_do_not_rest) {
 
         for (uint64_t target = 1; target <= 5; target += 2) {
                 entry.target = target;
-                ck_assert_int_eq(ledger_add(&ledger, &entry), 0);
+                ck_assert_int_eq(ledger_add(&ledger, &entry, NULL), 0);
         }
         for (uint64_t target = 0; target <= 6; target++)
                 ck_assert_uint_eq(free_pieces(&ledger, target, 0, 10, 0).n, target % 2 ? 0 : 1);
@@ -242,7 +242,7 @@ START_TEST(what_never_left_does_not_come_back) {
 
         entry.applied = 4 * PAGE;
         entry.left = 6 * PAGE;
-        ck_assert_int_eq(ledger_add(&ledger, &entry), 0);
+        ck_assert_int_eq(ledger_add(&ledger, &entry, NULL), 0);
         ck_assert_uint_eq(ledger_audit(&ledger, 1, 0, 10 * PAGE, 6 * PAGE, SEC, true), 0);
         ck_assert_uint_eq(ledger_audit(&ledger, 1, 0, 10 * PAGE, 0, SEC, true), 0);
         ck_assert(!ledger.entries[0].came_back);
@@ -320,7 +320,7 @@ START_TEST(long_rests_are_not_shortened) {
 
         entry.rest = 5 * LEDGER_REST_MAX;
         for (int i = 0; i < LEVELS_TO_AN_HOUR; i++) {
-                ck_assert_int_eq(ledger_add(&ledger, &entry), 0);
+                ck_assert_int_eq(ledger_add(&ledger, &entry, NULL), 0);
                 ck_assert_uint_eq(ledger.entries[0].rest_until, 5 * LEDGER_REST_MAX);
                 come_back(&ledger, 0, true);
         }
@@ -366,10 +366,10 @@ START_TEST(only_what_was_applied_returns) {
         LedgerEntry entry = acted(0, 10, 0);
 
         entry.applied = 0;
-        ck_assert_int_eq(ledger_add(&ledger, &entry), 0);
+        ck_assert_int_eq(ledger_add(&ledger, &entry, NULL), 0);
         entry = acted(20, 30, 0);
         entry.applied = 3 * PAGE;
-        ck_assert_int_eq(ledger_add(&ledger, &entry), 0);
+        ck_assert_int_eq(ledger_add(&ledger, &entry, NULL), 0);
         ck_assert_uint_eq(ledger_observe(&ledger, snapshot, true), 3 * PAGE);
         ck_assert(!ledger.entries[0].came_back);
 }
@@ -461,7 +461,7 @@ START_TEST(forgets_targets_that_have_gone) {
         LedgerEntry entry = acted(0, 10, 0);
 
         for (entry.target = 0; entry.target < 3; entry.target++)
-                ck_assert_int_eq(ledger_add(&ledger, &entry), 0);
+                ck_assert_int_eq(ledger_add(&ledger, &entry, NULL), 0);
         ledger_expire(&ledger, snapshot, SEC);
         ck_assert_uint_eq(ledger.n, 1);
         ck_assert_uint_eq(ledger.entries[0].target, 1);
@@ -474,7 +474,7 @@ static void add_again(Ledger *ledger, uint64_t applied, uint64_t left, nsec_t no
 
         entry.applied = applied * PAGE;
         entry.left = left * PAGE;
-        ck_assert_int_eq(ledger_add(ledger, &entry), 0);
+        ck_assert_int_eq(ledger_add(ledger, &entry, NULL), 0);
 }
 
 static uint64_t pages_back(Ledger *ledger, uint64_t resident, nsec_t now) {
@@ -501,6 +501,36 @@ START_TEST(what_is_away_stays_counted) {
 }
 END_TEST
 
+/* Acted on again, pages [first, end), all of them taken: how many of those had been away as far as was known. */
+static uint64_t unseen(Ledger *ledger, uint64_t first, uint64_t end, nsec_t now) {
+        LedgerEntry entry = acted(first, end, now);
+        uint64_t back = 0;
+
+        ck_assert_int_eq(ledger_add(ledger, &entry, &back), 0);
+        return back / PAGE;
+}
+
+START_TEST(what_came_back_unseen_is_told) {
+        _cleanup_(ledger_deinit) Ledger ledger = {};
+
+        ck_assert_uint_eq(unseen(&ledger, 0, 100, 1000 * SEC), 0);
+        ck_assert_uint_eq(pages_back(&ledger, 30, 1010 * SEC), 30);
+        /* 30 were known to be back; that the other 70 can be taken again tells that they were, too */
+        ck_assert_uint_eq(unseen(&ledger, 0, 100, 1060 * SEC), 70);
+        ck_assert_uint_eq(ledger.entries[0].applied, 100 * PAGE);
+
+        /* half of it had been left: those may be the ones */
+        add_again(&ledger, 100, 0, 1120 * SEC);
+        add_again(&ledger, 50, 50, 1180 * SEC);
+        ck_assert_uint_eq(unseen(&ledger, 0, 50, 1240 * SEC), 0);
+        ck_assert_uint_eq(unseen(&ledger, 0, 50, 1300 * SEC), 50);
+
+        /* what was only pretended was never away */
+        ledger.entries[0].pretended = true;
+        ck_assert_uint_eq(unseen(&ledger, 0, 50, 1360 * SEC), 0);
+}
+END_TEST
+
 START_TEST(what_stays_there_is_not_away) {
         _cleanup_(ledger_deinit) Ledger ledger = {};
 
@@ -521,7 +551,7 @@ START_TEST(settled_ranges_are_asked_ever_more_rarely) {
         entry.settled = true;
         for (unsigned i = 0; i < 10; i++) {
                 entry.acted = now;
-                ck_assert_int_eq(ledger_add(&ledger, &entry), 0);
+                ck_assert_int_eq(ledger_add(&ledger, &entry, NULL), 0);
                 longest = ledger.entries[0].rest_until - now;
                 ck_assert_uint_eq(longest, MIN(SEC << i, LEDGER_SETTLED_MAX));
                 now = ledger.entries[0].rest_until;
@@ -531,7 +561,7 @@ START_TEST(settled_ranges_are_asked_ever_more_rarely) {
         /* once something was done there, it begins anew */
         entry.settled = false;
         entry.acted = now;
-        ck_assert_int_eq(ledger_add(&ledger, &entry), 0);
+        ck_assert_int_eq(ledger_add(&ledger, &entry, NULL), 0);
         ck_assert_uint_eq(ledger.entries[0].rest_until - now, SEC);
 }
 END_TEST
@@ -692,6 +722,7 @@ int main(void) {
         tcase_add_test(tests, forgets_after_some_quiet_rests);
         tcase_add_test(tests, forgets_targets_that_have_gone);
         tcase_add_test(tests, what_is_away_stays_counted);
+        tcase_add_test(tests, what_came_back_unseen_is_told);
         tcase_add_test(tests, what_stays_there_is_not_away);
         tcase_add_test(tests, settled_ranges_are_asked_ever_more_rarely);
         tcase_add_test(tests, what_another_scheme_moves_back);

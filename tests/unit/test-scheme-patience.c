@@ -12,7 +12,7 @@ static void take(Ledger *ledger, uint64_t first, uint64_t mib, nsec_t now) {
                 .rest = 5 * SEC, .applied = mib * MIB,
         };
 
-        ck_assert_int_eq(ledger_add(ledger, &entry), 0);
+        ck_assert_int_eq(ledger_add(ledger, &entry, NULL), 0);
 }
 
 static void come_back(Ledger *ledger, uint64_t first, uint64_t mib, uint64_t resident, nsec_t now) {
@@ -74,7 +74,7 @@ START_TEST(of_one_target_only) {
 
         take(&ledger, 0, 9, 0);
         come_back(&ledger, 0, 9, 5, 6 * SEC);
-        ck_assert_int_eq(ledger_add(&ledger, &other), 0);
+        ck_assert_int_eq(ledger_add(&ledger, &other, NULL), 0);
         ck_assert_uint_eq(ledger_patience(&ledger, 1, 6 * SEC), 20 * SEC);
         ck_assert_uint_eq(ledger_patience(&ledger, 2, 100 * SEC), 0);
         ck_assert_uint_eq(ledger_patience(&ledger, 3, 100 * SEC), 0);
@@ -87,7 +87,7 @@ START_TEST(little_says_little) {
                 .target = 1, .address_space = 1, .start = 0, .end = PAGE, .rest = 5 * SEC, .applied = PAGE,
         };
 
-        ck_assert_int_eq(ledger_add(&ledger, &page), 0);
+        ck_assert_int_eq(ledger_add(&ledger, &page, NULL), 0);
         ck_assert_uint_eq(ledger_audit(&ledger, 1, 0, PAGE, PAGE, SEC, true), PAGE);
         ck_assert_uint_eq(ledger_patience(&ledger, 1, SEC), 0);
 }
@@ -101,7 +101,7 @@ START_TEST(pretended_and_forgotten_say_nothing) {
                 .pretended = true,
         };
 
-        ck_assert_int_eq(ledger_add(&ledger, &pretended), 0);
+        ck_assert_int_eq(ledger_add(&ledger, &pretended, NULL), 0);
         ck_assert_uint_eq(ledger_audit(&ledger, 1, 0, 90 * MIB, 90 * MIB, SEC, true), 90 * MIB);
         ck_assert_uint_eq(ledger_patience(&ledger, 1, 60 * SEC), 0);
 
