@@ -105,7 +105,7 @@ def accounts_of_a_dry_run(server):
 COUNTERS = ('passes', 'tried_bytes', 'tried_regions', 'applied_bytes', 'applied_regions', 'refaulted_bytes', 'quota_exceeded',
             'time_ns', 'calls')
 # what can be written, and changes by itself
-VOLATILE = re.compile(r'/(stats|damon|page_idle|random)/|\.pressure$|/(ns_last_pid|stat_refresh)$')
+VOLATILE = re.compile(r'/(stats|damon|page_idle|random)/|\.pressure$|/(ns_last_pid|stat_refresh|cgroup\.procs|cgroup\.threads)$')
 
 
 class Killed:
