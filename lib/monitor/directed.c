@@ -435,7 +435,6 @@ static void age_region(const AdaptContext *context, Region *region) {
                 return;
         if (region_is_idle(region) && context->granularity != GRANULARITY_MAPPING) {
                 double kept = MAX(LONE_KEPT / MAX(region->lone_samples, LONE_KEPT), SEARCH_DECAY);
-
                 double usual = region->lone_hits / MAX(region->lone_samples, 1.0) * n;
 
                 /* many at once are a beginning, and no lone ones */

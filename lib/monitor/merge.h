@@ -16,10 +16,10 @@ double merge_difference_error(double rate1, double n1, double rate2, double n2);
  * expected are less improbable than many standard errors say (Anscombe's transformation). */
 double merge_distance(double rate1, double n1, double rate2, double n2);
 
-/* A region's rate has changed: its average begins anew, and its age. */
 /* The probability that at least so many of n samples find an access, at this rate: the exact binomial tail. */
 double merge_tail(double hits, double n, double rate);
 
+/* A region's rate has changed: its average begins anew, and its age. */
 void merge_restart_history(Region *region, double rate, double n, nsec_t since);
 
 /* Merges what is alike in one list, up to the size limit: neighbours that are both idle or both not, of rates that

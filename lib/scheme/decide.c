@@ -434,7 +434,6 @@ static size_t snapshot_target(const Snapshot *snapshot, const LedgerEntry *entry
         return i;
 }
 
-/* Pages that pageout took are looked for again, some at a time. */
 static bool is_physical(const Decision *d) {
         return d->snapshot->n_targets > 0 && d->targets[0].physical;
 }
@@ -447,6 +446,7 @@ static size_t next_audits(Decision *d, Running *running, LedgerEntry entries[sta
         return running->stats.applied > 0 ? 1 : 0;
 }
 
+/* Pages that pageout took are looked for again, some at a time. */
 static int plan_audits(Decision *d) {
         for (size_t i = 0; i < d->set->n; i++) {
                 Running *running = d->set->schemes[i];

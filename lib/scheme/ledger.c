@@ -135,8 +135,6 @@ static void drop_oldest(Ledger *ledger) {
 static uint64_t still_away(const LedgerEntry *old, const LedgerEntry *new) {
         LedgerEntry part = part_of(old, MAX(old->start, new->start), MIN(old->end, new->end));
 
-        if (old->address_space != new->address_space || old->pretended || new->pretended)
-                return 0;
         return part.applied - MIN(part.back, part.applied);
 }
 
@@ -145,8 +143,6 @@ static uint64_t surely_away(const LedgerEntry *old, const LedgerEntry *new) {
         uint64_t away = old->applied - MIN(old->back, old->applied);
         uint64_t outside = old->end - old->start - (MIN(old->end, new->end) - MAX(old->start, new->start));
 
-        if (old->address_space != new->address_space || old->pretended || new->pretended)
-                return 0;
         return away - MIN(outside, away);
 }
 
@@ -179,8 +175,10 @@ int ledger_add(Ledger *ledger, const LedgerEntry *entry, uint64_t *ret_back) {
                 level = MAX(level, old->came_back || old->level == 0 ? old->level : old->level - 1);
                 if (new.settled && old->settled)
                         new.rest = MAX(new.rest, MIN(old->rest * 2, LEDGER_SETTLED_MAX));
-                away += still_away(old, &new);
-                surely += surely_away(old, &new);
+                if (old->address_space == new.address_space && !old->pretended && !new.pretended) {
+                        away += still_away(old, &new);
+                        surely += surely_away(old, &new);
+                }
                 i = cut_out(ledger, i, new.start, new.end);
         }
 

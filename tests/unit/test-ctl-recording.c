@@ -310,7 +310,6 @@ static void write_file(const char *path, const char *text, size_t size) {
         (void) close(fd);
 }
 
-
 static void assert_refused(const char *path, int status, const char *reason) {
         _cleanup_(captured_deinit) Captured c = capture(W("regions"), W("-i"), W(path));
 
